@@ -1,0 +1,136 @@
+"""What came of a scenario's calls and programs, step by step: which records belong together, and whether they hold.
+
+Pure; it grows with a run, or is built from a whole timeline.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from netlab.check.results import check_result
+from netlab.check.verdicts import Mismatch
+from netlab.notation.calls import Bound, Result
+from netlab.scenario.spec import AnyStep, CallStep, JoinStep, RunStep
+from netlab.timeline.observations import CallReturned, CallStarted, Named, Observation, ProgramEnded
+
+
+class Calls:
+    """Which call each step made and what it gave."""
+
+    def __init__(self, observations: Iterable[Observation] = ()) -> None:
+        self.started: dict[int, CallStarted] = {}
+        self.returned: dict[int, CallReturned] = {}
+        self.programs: dict[int, ProgramEnded] = {}
+        self.names: dict[tuple[str, str], int] = {}
+        for observation in observations:
+            self.add(observation)
+
+    def add(self, observation: Observation) -> None:
+        """Take note of one more observation."""
+        match observation:
+            case CallStarted():
+                self.started[observation.step] = observation
+            case CallReturned():
+                self.returned[observation.id] = observation
+            case ProgramEnded():
+                self.programs[observation.step] = observation
+            case Named():
+                self.names[observation.process, observation.name] = observation.fd
+
+    def mismatches(self, index: int, steps: Sequence[AnyStep], *, document: bool = False, slack: int = 0) -> tuple[Mismatch, ...]:
+        """What an acting step gave that it should not have; with ``document``, by what the document says instead.
+
+        ``slack`` in ns widens upper bounds on time. Steps without a result of their own (a job that goes on) never mismatch.
+        """
+        step = steps[index]
+        match step:
+            case CallStep() if step.what.job:
+                missing = index not in self.started
+                return (self._missing(step, "the call never began"),) if missing else ()
+            case CallStep():
+                result = (step.document if document else None) or step.what.result
+                return self._call(step, index, result, step.what.took, slack, steps)
+            case JoinStep():
+                began = _began(step.what.job, index, steps)
+                result = (step.document if document else None) or step.what.result
+                if isinstance(steps[began], RunStep):
+                    return self._program(step, began, result)
+                return self._call(step, began, result, step.what.took, slack, steps)
+            case RunStep() if not step.what.job:
+                return self._program(step, index, step.what.result)
+        return ()
+
+    def _call(
+        self, step: AnyStep, began: int, result: Result, took: tuple[Bound, ...], slack: int, steps: Sequence[AnyStep]
+    ) -> tuple[Mismatch, ...]:
+        origin = steps[began]
+        assert isinstance(origin, CallStep)
+        started = self.started.get(began)
+        if started is None:
+            return (self._missing(step, "the call never began"),)
+        returned = self.returned.get(started.id)
+        names = {name: fd for (process, name), fd in self.names.items() if process == origin.process}
+        found = check_result(
+            result,
+            call=origin.what.call,
+            ret=returned.result if returned else None,
+            errno=returned.errno if returned else "",
+            signal=returned.signal if returned else "",
+            out=returned.out if returned else None,
+            names=names,
+        )
+        mismatches = [
+            Mismatch(field=field, expected=expected, actual=actual, place=str(step.place), step=step.text)
+            for field, expected, actual in found
+        ]
+        if returned is not None:
+            elapsed = returned.time - (returned.began or started.time)
+            for bound in took:
+                if not _within(elapsed, bound, slack):
+                    mismatches.append(
+                        Mismatch(
+                            field="took",
+                            expected=f"{bound.relation}{bound.limit}",
+                            actual=f"{elapsed / 1e6:.3f}ms",
+                            place=str(step.place),
+                            step=step.text,
+                        )
+                    )
+        return tuple(mismatches)
+
+    def _program(self, step: AnyStep, began: int, result: Result) -> tuple[Mismatch, ...]:
+        ended = self.programs.get(began)
+        if result.form == "blocks":
+            return () if ended is None else (self._said(step, "exit status", "still running", str(ended.status)),)
+        if ended is None:
+            return (self._missing(step, "the program was still running when its time was over"),)
+        wanted = result.value if result.form == "value" else 0
+        if result.form == "any" or ended.status == wanted:
+            return ()
+        said = (ended.stderr or ended.stdout).strip().splitlines()[-1:] or [""]
+        return (self._said(step, "exit status", str(wanted), f"{ended.status}" + (f" ({said[0]})" if said[0] else "")),)
+
+    @staticmethod
+    def _missing(step: AnyStep, what: str) -> Mismatch:
+        return Mismatch(field="return", expected="a result", actual=what, place=str(step.place), step=step.text)
+
+    @staticmethod
+    def _said(step: AnyStep, field: str, expected: str, actual: str) -> Mismatch:
+        return Mismatch(field=field, expected=expected, actual=actual, place=str(step.place), step=step.text)
+
+
+def _began(job: str, before: int, steps: Sequence[AnyStep]) -> int:
+    """The index of the step that started a job."""
+    for index in range(before - 1, -1, -1):
+        step = steps[index]
+        if isinstance(step, CallStep | RunStep) and step.what.job == job:
+            return index
+    raise LookupError(f"no step before {before} starts the job {job}")
+
+
+def _within(elapsed: int, bound: Bound, slack: int) -> bool:
+    limit = bound.limit.ns
+    return {
+        "<": elapsed < limit + slack,
+        "<=": elapsed <= limit + slack,
+        ">": elapsed > limit,
+        ">=": elapsed >= limit,
+    }[bound.relation]

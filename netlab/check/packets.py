@@ -1,0 +1,221 @@
+"""Packets against patterns: do those seen in a window match, do they so far, or which is the first that does not?
+
+It decides nothing about time-outs or about lost captures: whoever asks says when no more packets are due (``final``).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from netlab.check.packet_fields import differences
+from netlab.check.packet_view import view
+from netlab.check.verdicts import Mismatch
+from netlab.notation.packets import PacketPattern
+from netlab.scenario.spec import PacketsExpected
+from netlab.timeline.streams import SeenPacket, describe, flags_text, options_text, packets_of
+from netlab.timeline.timeline import Node, Timeline
+
+_State = tuple[int, int, int]
+"""Which pattern is due next, how often it was met, and which packet a named pattern matched last (-1: one before the window)."""
+
+
+class PacketMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of matching. "pending": what was seen fits so far and more is due.
+
+    ``mismatches`` tell the first packet that differs, as a whole and field by field, or each one that is missing. ``used`` are
+    the indices, in the timeline's observations, of the packets that were matched, ``first_wrong`` that of the one that was not.
+    """
+
+    status: Literal["matched", "pending", "mismatch"]
+    mismatches: tuple[Mismatch, ...] = ()
+    used: tuple[int, ...] = ()
+    first_wrong: int | None = None
+
+
+class _Window(msgspec.Struct, frozen=True):
+    packets: tuple[SeenPacket, ...]
+    began: int
+    nodes: Mapping[str, Node]
+    slack: int
+
+    def since(self, last: int) -> int:
+        return self.packets[last].packet.time if last >= 0 else self.began
+
+    def differ(self, pattern: PacketPattern, at: int, last: int) -> tuple[tuple[str, str, str], ...]:
+        return differences(pattern, self.packets[at], self.nodes, since=self.since(last), slack=self.slack)
+
+
+def match(
+    expected: PacketsExpected,
+    timeline: Timeline,
+    *,
+    start: int = -1,
+    end: int | None = None,
+    final: bool = False,
+    seen: Sequence[SeenPacket] | None = None,
+) -> PacketMatch:
+    """Match the packets with ``start < time <= end``. ``seen`` saves decoding again: it is packets_of(timeline.observations).
+
+    With ``final`` no more packets will come: what is still due is a mismatch. An ``after`` bound on a window's first packet counts
+    from the last packet in view before the window, or from ``start`` if there was none.
+    """
+    looked_at = view(expected, packets_of(timeline.observations) if seen is None else seen, timeline.nodes)
+    inside = tuple(one for one in looked_at if one.packet.time > start and (end is None or one.packet.time <= end))
+    before = [one.packet.time for one in looked_at if one.packet.time <= start]
+    window = _Window(inside, before[-1] if before else start, timeline.nodes, timeline.slack)
+    judge = _unordered if expected.unordered else _sequence
+    return judge(expected.patterns, window, final)
+
+
+def _used(window: _Window, positions: Sequence[int]) -> tuple[int, ...]:
+    return tuple(window.packets[position].index for position in positions)
+
+
+def _sequence(patterns: tuple[PacketPattern, ...], window: _Window, final: bool) -> PacketMatch:
+    # Every way to read the packets so far is kept, as a set of states: `...` and counts make several possible.
+    timed = any(pattern.after for pattern in patterns)
+    states: set[_State] = {(0, 0, -1)}
+    for at in range(len(window.packets)):
+        reachable = _closure(states, patterns)
+        following: set[_State] = set()
+        for due, count, last in reachable:
+            if due == len(patterns) or window.differ(patterns[due], at, last):
+                continue
+            least, most = patterns[due].count
+            # Past `least` an unbounded count no longer matters; forgetting it keeps the set small.
+            met = count + 1 if most is not None else min(count + 1, least)
+            following.add((due, met, at if timed and not patterns[due].any else last))
+        if not following:
+            mismatches = _differs(patterns, window, at, reachable)
+            return PacketMatch(
+                status="mismatch",
+                mismatches=mismatches,
+                used=_used(window, range(at)),
+                first_wrong=window.packets[at].index,
+            )
+        states = following
+    used = _used(window, range(len(window.packets)))
+    reachable = _closure(states, patterns)
+    if any(due == len(patterns) for due, _, _ in reachable):
+        return PacketMatch(status="matched", used=used)
+    if not final:
+        return PacketMatch(status="pending", used=used)
+    due, count, _ = max(reachable)
+    missing = [(pattern, count if at == due else 0, at) for at, pattern in enumerate(patterns) if at >= due]
+    return PacketMatch(status="mismatch", mismatches=_missing(missing), used=used)
+
+
+def _closure(states: set[_State], patterns: tuple[PacketPattern, ...]) -> set[_State]:
+    """The states, and those reached from them without a packet; a pattern met as often as it may be is left."""
+    found: set[_State] = set()
+    waiting = list(states)
+    while waiting:
+        due, count, last = waiting.pop()
+        if due == len(patterns):
+            found.add((due, count, last))
+            continue
+        least, most = patterns[due].count
+        if count >= least:
+            waiting.append((due + 1, 0, last))
+        if most is None or count < most:
+            found.add((due, count, last))
+    return found
+
+
+def _differs(patterns: tuple[PacketPattern, ...], window: _Window, at: int, reachable: set[_State]) -> tuple[Mismatch, ...]:
+    """What is wrong with the packet at this position, against the nearest of the patterns that were due."""
+    candidates = [
+        (len(found), due, found)
+        for due, _, last in reachable
+        if due < len(patterns)
+        for found in [window.differ(patterns[due], at, last)]
+    ]
+    number, actual = f"packet {at + 1}", describe(window.packets[at], window.nodes, ports=False)
+    if not candidates:
+        return (Mismatch(field=number, expected="no more packets" if patterns else "no packets", actual=actual),)
+    _, due, found = min(candidates)
+    whole = Mismatch(field=number, expected=pattern_text(patterns[due]), actual=actual)
+    return (whole, *(Mismatch(field=f"{number} {field}", expected=wanted, actual=was) for field, wanted, was in found))
+
+
+def _missing(due: Sequence[tuple[PacketPattern, int, int]]) -> tuple[Mismatch, ...]:
+    return tuple(
+        Mismatch(
+            field=f"pattern {at + 1}", expected=pattern_text(pattern), actual=f"{met} of {pattern.count[0]}" if met else "none"
+        )
+        for pattern, met, at in due
+        if met < pattern.count[0]
+    )
+
+
+def _unordered(patterns: tuple[PacketPattern, ...], window: _Window, final: bool) -> PacketMatch:
+    # All packets can be placed, and all that is due can be filled: then both can at once (Mendelsohn and Dulmage 1958).
+    total = len(window.packets)
+    fits = [[not window.differ(pattern, at, at - 1) for pattern in patterns] for at in range(total)]
+    slots = [kind for kind, pattern in enumerate(patterns) for _ in range(total if pattern.count[1] is None else pattern.count[1])]
+    placed: dict[int, int] = {}
+    for at in range(total):
+        choices = {one: [slot for slot, kind in enumerate(slots) if fits[one][kind]] for one in range(at + 1)}
+        if _augment(at, choices, placed, set()):
+            continue
+        taken = {slots[slot] for slot in placed}
+        free = {
+            (kind, 0, at - 1)
+            for kind in range(len(patterns))
+            if kind not in taken or slots.count(kind) > _times_used(kind, slots, placed)
+        }
+        return PacketMatch(
+            status="mismatch",
+            mismatches=_differs(patterns, window, at, free),
+            used=_used(window, range(at)),
+            first_wrong=window.packets[at].index,
+        )
+    used = _used(window, range(total))
+    due = [kind for kind, pattern in enumerate(patterns) for _ in range(pattern.count[0])]
+    filled: dict[int, int] = {}
+    wanting = {place: [at for at in range(total) if fits[at][kind]] for place, kind in enumerate(due)}
+    empty = [due[place] for place in range(len(due)) if not _augment(place, wanting, filled, set())]
+    if not empty:
+        return PacketMatch(status="matched", used=used)
+    if not final:
+        return PacketMatch(status="pending", used=used)
+    missing = [(patterns[kind], patterns[kind].count[0] - empty.count(kind), kind) for kind in sorted(set(empty))]
+    return PacketMatch(status="mismatch", mismatches=_missing(missing), used=used)
+
+
+def _times_used(kind: int, slots: Sequence[int], placed: Mapping[int, int]) -> int:
+    return sum(1 for slot in placed if slots[slot] == kind)
+
+
+def _augment(one: int, choices: Mapping[int, Sequence[int]], taken: dict[int, int], tried: set[int]) -> bool:
+    """Give ``one`` a place in ``taken`` (place to holder), moving others along where that makes room."""
+    for place in choices[one]:
+        if place in tried:
+            continue
+        tried.add(place)
+        if place not in taken or _augment(taken[place], choices, taken, tried):
+            taken[place] = one
+            return True
+    return False
+
+
+def pattern_text(pattern: PacketPattern) -> str:
+    """The pattern as written, or as it would be where it was built by a program."""
+    if pattern.text:
+        return pattern.text
+    if pattern.any:
+        return "..."
+    words = [f"{pattern.source or '*'} > {pattern.target or '*'}"] if pattern.source or pattern.target else []
+    words += [pattern.protocol] if pattern.protocol else []
+    words += [flags_text(pattern.flags)] if pattern.flags is not None else []
+    words += [f"{name} {value}" for name, value in pattern.fields]
+    words += [f"<{options_text(pattern.options)}{' only' if pattern.options_only else ''}>"] if pattern.options else []
+    words += [repr(pattern.data)] if pattern.data is not None else []
+    words += [f"after {bound.relation}{bound.limit}" for bound in pattern.after]
+    least, most = pattern.count
+    if (least, most) == (0, 1):
+        words.append("?")
+    elif (least, most) != (1, 1):
+        words.append(f"{{{least}}}" if least == most else f"{{{least},{'' if most is None else most}}}")
+    return " ".join(words)

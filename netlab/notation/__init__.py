@@ -1,0 +1,1 @@
+"""The room for the words of calls and packets, parsed and printed as data."""

@@ -1,0 +1,1 @@
+"""The room for seeing what happens."""

@@ -1,0 +1,125 @@
+"""All observers of one running lab: started before the first call, asked for snapshots meanwhile, stopped after the last.
+
+It keeps what they deliver; it does not know what any of it should be.
+"""
+
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from netlab.lab.lab import Lab
+from netlab.observe import procfs
+from netlab.observe.memory import MemoryObserver
+from netlab.observe.packets import DEFAULT_BUFFER, Capture
+from netlab.observe.sockdiag import NETLINK_SOCK_DIAG, SocketDiagnosis
+from netlab.observe.source import Source
+from netlab.observe.states import StateObserver
+from netlab.timeline.observations import AnyObservation, SourceReport
+from netlab.timeline.timeline import Node, Timeline, merge
+
+
+class Observers:
+    """The observers of a lab. ``states`` and ``memory`` say whether those sources, which need BPF, are wanted at all."""
+
+    def __init__(self, lab: Lab, *, capture_buffer: int = DEFAULT_BUFFER, states: bool = True, memory: bool = False) -> None:
+        self._lab = lab
+        self.capture = Capture({name: node.space.packet_socket() for name, node in lab.nodes.items()}, capture_buffer)
+        self._diagnoses: dict[str, SocketDiagnosis] = {}
+        self._pids: dict[str, int] = {}
+        self._latest: dict[tuple[str, str], AnyObservation] = {}
+        self._count = 0
+        self.seen: list[AnyObservation] = []
+        self._sources: list[Source] = []
+        if states:
+            self._sources.append(StateObserver({node.space.cookie: name for name, node in lab.nodes.items()}))
+        self._memory = MemoryObserver({}) if memory else None
+        if self._memory is not None:
+            self._sources.append(self._memory)
+
+    def start(self) -> Self:
+        """Returns when every source watches; LabError when the capture cannot be shown to work."""
+        self.capture.start()
+        for source in self._sources:
+            source.start()
+        return self
+
+    def watch_process(self, name: str, pid: int) -> None:
+        """A process of the lab, by its outer pid: its descriptors and kernel memory can be looked at from now on."""
+        if name not in self._pids:
+            self._pids[name] = pid
+            if self._memory is not None:
+                self._memory.add(pid, name)
+
+    def record(self, observation: AnyObservation) -> None:
+        """Add something that the workload saw."""
+        self.seen.append(observation)
+
+    def look(self, wanted: Mapping[str, Iterable[str]]) -> None:
+        """Take snapshots: of ``tables``, ``listed``, ``sockets``, ``counters`` by node and of ``fds``, ``memory`` by process.
+
+        A snapshot that says the same as the one before is not kept: the one before still holds.
+        """
+        for host in wanted.get("tables", ()):
+            self._keep("tables", host, self._diagnosis(host).table())
+        for kind, read in (("listed", procfs.listed_inodes), ("sockets", procfs.socket_counts), ("counters", procfs.counters)):
+            for host in wanted.get(kind, ()):
+                self._keep(kind, host, read(host, self._pids[host]))
+        for process in wanted.get("fds", ()):
+            host = process.split("/")[0]
+            self._keep("fds", process, procfs.descriptor_table(host, process, self._pids[process]))
+        if self._memory is not None and wanted.get("memory"):
+            for reading in self._memory.snapshot():
+                self._keep("memory", reading.process, reading)
+
+    def drain(self) -> None:
+        """Fetch what the sources have."""
+        self.seen += self.capture.drain()
+        for source in self._sources:
+            self.seen += source.drain()
+
+    def stop(self) -> None:
+        """Stop every source, the capture last, and keep what they still had."""
+        for source in self._sources:
+            self.seen += source.stop()
+        self.seen += self.capture.stop()
+        for diagnosis in self._diagnoses.values():
+            diagnosis.close()
+
+    def timeline(self) -> Timeline:
+        """All that was seen so far, as a value."""
+        nodes = {name: Node(kind=node.kind, addresses=node.addresses) for name, node in self._lab.nodes.items()}
+        return Timeline(
+            observations=merge(self.seen),
+            sources=(*self._reports(), *(source.report() for source in self._sources)),
+            nodes=nodes,
+            slack=self.capture.slack,
+        )
+
+    def _reports(self) -> tuple[SourceReport, ...]:
+        return (
+            self.capture.report(),
+            SourceReport(name="sock_diag", available=True, seen=sum(key[0] == "tables" for key in self._latest)),
+            SourceReport(name="descriptors", available=True, seen=sum(key[0] != "tables" for key in self._latest)),
+        )
+
+    def _diagnosis(self, host: str) -> SocketDiagnosis:
+        if host not in self._diagnoses:
+            made = self._lab.nodes[host].space.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
+            self._diagnoses[host] = SocketDiagnosis(host, made)
+        return self._diagnoses[host]
+
+    def _keep(self, kind: str, of: str, reading: AnyObservation) -> None:
+        before = self._latest.get((kind, of))
+        if before is None or _content(before) != _content(reading):
+            self._latest[kind, of] = reading
+            self.seen.append(reading)
+
+
+def _content(observation: AnyObservation) -> tuple[object, ...]:
+    return tuple(getattr(observation, field) for field in observation.__struct_fields__ if field not in ("time", "began"))
+
+
+def now() -> int:
+    """The timeline's clock: CLOCK_REALTIME in nanoseconds."""
+    return time.time_ns()

@@ -1,0 +1,257 @@
+"""Runs scenarios: builds the lab, starts the observers, plays the steps, and has the finished timeline judged.
+
+The one place where the world (lab, workload, observers) and the judges meet. While a scenario runs, an expectation is only asked
+whether it is met yet, to know how long to wait; every verdict comes from the finished timeline.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import netlab
+from netlab.check.calls import Calls
+from netlab.check.expectations import Finding, Window, evaluate, needs
+from netlab.check.judge import judge
+from netlab.check.result import HostFacts, RunResult, ScenarioResult
+from netlab.check.verdicts import Verdict
+from netlab.check.view import View
+from netlab.errors import HostError
+from netlab.impair.wire import Wire
+from netlab.lab.lab import Lab
+from netlab.observe.observers import Observers, now
+from netlab.observe.packets import DEFAULT_BUFFER
+from netlab.scenario.spec import CallStep, Expectation, ExpectStep, JoinStep, NotTested, Scenario
+from netlab.timeline.observations import StepBegan, StepEnded
+from netlab.timeline.timeline import Timeline
+from netlab.topology.spec import Topology
+from netlab.units import Duration
+from netlab.workload.peer import ScriptedPeer
+from netlab.workload.player import Player
+
+_PAUSE = 0.001
+_LONGEST_PAUSE = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run: ``timeout`` of each call in place of the scenario's, capture buffer in bytes a node, scenarios at once,
+    whether payloads are kept in what is written."""
+
+    timeout: Duration | None = None
+    capture_buffer: int = DEFAULT_BUFFER
+    jobs: int = 1
+    payload: bool = True
+
+
+def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> ScenarioResult:
+    """Run one scenario in a lab of its own. A machine that lacks what it takes makes the verdict INCONCLUSIVE, not an error."""
+    began = time.monotonic()
+    lacking, timeline = "", Timeline()
+    try:
+        with Lab(scenario.topology) as lab:
+            timeline, lacking = _run(scenario, lab, options)
+    except HostError as error:
+        lacking = str(error)
+    verdicts = judge(scenario, timeline, lacking=lacking)
+    return ScenarioResult(
+        file=scenario.place.file,
+        name=scenario.name,
+        group=scenario.claim.group if scenario.claim else "",
+        verdicts=verdicts,
+        timeline=timeline,
+        topology=_drawn(scenario.topology),
+        elapsed=time.monotonic() - began,
+    )
+
+
+def run_all(
+    scenarios: Sequence[Scenario],
+    options: RunOptions = RunOptions(),
+    progress: Callable[[ScenarioResult], None] | None = None,
+    not_tested: Sequence[NotTested] = (),
+) -> RunResult:
+    """Run many scenarios, ``options.jobs`` at a time, those marked exclusive alone. ``progress`` is told of each as it ends."""
+    results: dict[int, ScenarioResult] = {}
+
+    def one(index: int) -> None:
+        results[index] = run_scenario(scenarios[index], options)
+        if progress is not None:
+            progress(results[index])
+
+    alone = [index for index, scenario in enumerate(scenarios) if scenario.claim is not None and scenario.claim.exclusive]
+    together = [index for index in range(len(scenarios)) if index not in alone]
+    if options.jobs > 1:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for done in [pool.submit(one, index) for index in together]:
+                done.result()
+    else:
+        for index in together:
+            one(index)
+    for index in alone:
+        one(index)
+    return RunResult(
+        netlab=netlab.__version__,
+        host=host_facts(),
+        scenarios=tuple(results[index] for index in range(len(scenarios))),
+        not_tested=tuple({"id": one.id, "statement": one.statement, "reason": one.reason} for one in not_tested),
+    )
+
+
+def host_facts() -> HostFacts:
+    """This machine: kernel, tier, capabilities, and the kernel-wide values that a run depends on but never changes."""
+    import platform
+
+    from netlab.observe.tier import probe
+
+    tier = probe()
+    return HostFacts(
+        kernel=platform.release(),
+        tier=tier.letter,
+        capabilities={capability.name: "yes" if capability.available else capability.reason for capability in tier.capabilities},
+        pinned=_kernel_wide(),
+    )
+
+
+def _kernel_wide() -> dict[str, str]:
+    names = ("net/core/rmem_max", "net/core/wmem_max", "net/core/default_qdisc", "net/ipv4/tcp_allowed_congestion_control")
+    values = {}
+    for name in names:
+        try:
+            with open(f"/proc/sys/{name}") as file:
+                values[name.replace("/", ".")] = file.read().strip()
+        except OSError:
+            continue  # this kernel has no such value
+    return values
+
+
+def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, str]:
+    asked = [expect for step in scenario.steps if isinstance(step, ExpectStep) for expect in (step.expect, step.document) if expect]
+    with ExitStack() as stack:
+        observers = Observers(
+            lab,
+            capture_buffer=options.capture_buffer,
+            memory=any(expect.memory for expect in asked),
+        )
+        wire = Wire.of(lab)
+        wire.start()
+        stack.callback(wire.stop)
+        peers = {name: ScriptedPeer(node) for name, node in lab.nodes.items() if node.kind == "peer"}
+        for peer in peers.values():
+            peer.start()
+            stack.callback(peer.stop)
+        player = stack.enter_context(Player(lab, observers.record, options.timeout or scenario.timeout, peers=peers, barriers=wire))
+        observers.start()
+        run = _Run(scenario, player, observers, wire)
+        lacking = ""
+        try:
+            run.prepare(asked)
+            run.play()
+        except HostError as error:
+            lacking = str(error)
+        finally:
+            observers.seen += wire.drain()
+            observers.stop()
+        return observers.timeline(), lacking
+
+
+class _Run:
+    """One pass over a scenario's steps."""
+
+    def __init__(self, scenario: Scenario, player: Player, observers: Observers, wire: Wire) -> None:
+        self._scenario, self._player, self._observers, self._wire = scenario, player, observers, wire
+        self._window_began = self._packets_began = 0
+        self._calls, self._noted = Calls(), 0
+        self._stamps: list[int] = []
+
+    def prepare(self, asked: Sequence[Expectation]) -> None:
+        """Start the agents of every host that calls or is looked at, and read what changes will be measured from."""
+        wanted = [needs(expect) for expect in asked]
+        hosts = {step.host for step in self._scenario.steps if isinstance(step, CallStep)}
+        hosts |= {host for need in wanted for kind in ("listed", "sockets", "counters") for host in need[kind]}
+        hosts |= {process.split("/")[0] for need in wanted for kind in ("fds", "memory") for process in need[kind]}
+        for host in sorted(hosts):
+            self._observers.watch_process(host, self._player.process(host).pid)
+        for need in wanted:
+            self._observers.look({kind: {key for key in keys if "/" not in key} for kind, keys in need.items()})
+        self._window_began = self._packets_began = now()
+
+    def play(self) -> None:
+        """One step after another, until one is found not to hold: what follows would rest on it."""
+        for index, step in enumerate(self._scenario.steps):
+            self._observers.record(StepBegan(time=now(), host="", index=index, text=step.text))
+            packets_until = 0
+            if isinstance(step, ExpectStep):
+                holds, packets_until = self._expect(step)
+            else:
+                holds = self._player.play(step, index)
+                self._look_after(step)
+            ended = now()
+            self._observers.record(StepEnded(time=ended, index=index, packets_until=packets_until))
+            if isinstance(step, ExpectStep):
+                self._window_began, self._packets_began = ended, packets_until or ended
+            if not holds or not self._held(index):
+                return
+
+    def _look_after(self, step: object) -> None:
+        """After a call, who the sockets are: a name needs its 4-tuple while a descriptor still has it."""
+        for name, names in self._player.names.items():
+            self._observers.watch_process(name, names.process.pid)
+        if isinstance(step, CallStep | JoinStep):
+            self._observers.look({"tables": {step.host}})
+
+    def _held(self, index: int) -> bool:
+        """Whether the acting step just played gave what it must."""
+        while self._noted < len(self._observers.seen):
+            self._calls.add(self._observers.seen[self._noted])
+            self._noted += 1
+        return not self._calls.mismatches(index, self._scenario.steps, slack=self._observers.capture.slack)
+
+    def _expect(self, step: ExpectStep) -> tuple[bool, int]:
+        """Wait until the expectation is met, broken, or its time is over. Gives whether it held, and where its packets end."""
+        expect, pause = step.expect, _PAUSE
+        wanted = {kind: set(keys) for kind, keys in needs(expect).items()}
+        for kind, keys in (needs(step.document) if step.document else {}).items():
+            wanted[kind] |= keys
+        deadline = time.monotonic() + expect.within.seconds
+        while True:
+            findings = self._evaluate(expect, wanted, final=False)
+            if all(finding.status in ("met", "lacking") for finding in findings):
+                break
+            if any(finding.status == "broken" for finding in findings) or time.monotonic() > deadline:
+                return False, 0
+            self._observers.capture.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        if not expect.watch.ns:
+            stamps = [self._stamps[index] for finding in findings if finding.field == "packets" for index in finding.evidence]
+            return True, max(stamps, default=0)
+        until = time.monotonic() + expect.watch.seconds
+        while (left := until - time.monotonic()) > 0:
+            self._observers.capture.wait(min(left, _LONGEST_PAUSE))
+            findings = self._evaluate(expect, wanted, final=False)
+            if any(finding.status == "broken" for finding in findings):
+                return False, 0
+        return True, 0
+
+    def _evaluate(self, expect: Expectation, wanted: dict[str, set[str]], *, final: bool) -> list[Finding]:
+        self._observers.drain()
+        self._observers.seen += self._wire.drain()
+        self._observers.look(wanted)
+        timeline, time_now = self._observers.timeline(), now()
+        window = Window(began=self._window_began, ended=time_now, packets_began=self._packets_began, packets_until=time_now)
+        self._stamps = [observation.time for observation in timeline.observations]
+        return evaluate(expect, View(timeline), window, final=final)
+
+
+def _drawn(topology: Topology) -> dict[str, object]:
+    return {
+        "name": topology.name,
+        "nodes": {node.name: node.kind for node in topology.nodes},
+        "links": [link.name for link in topology.links],
+    }
+
+
+def verdict_of(result: ScenarioResult) -> Verdict:
+    """The scenario's own verdict."""
+    return result.verdicts[0]

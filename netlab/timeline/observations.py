@@ -1,0 +1,213 @@
+"""What can be observed: one frozen record a fact, each with its time and its node.
+
+Times are CLOCK_REALTIME nanoseconds, the clock of packet stamps. A record says what was seen and by which means; it never says
+whether that was right: the observers do not know the model.
+"""
+
+from typing import Any
+
+import msgspec
+
+Address = tuple[str, int]
+"""An IP address in its canonical text and a port."""
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """One timed fact. ``host`` is the node's name, empty for what belongs to the run as a whole."""
+
+    time: int
+    host: str = ""
+
+
+class StepBegan(Observation, frozen=True, kw_only=True, tag="step"):
+    """The scenario's step number ``index`` (0-based, repeats unrolled) began; ``text`` is the step as written."""
+
+    index: int
+    text: str
+
+
+class StepEnded(Observation, frozen=True, kw_only=True, tag="step-end"):
+    """The step was over. For an expect step this closes the window that it judges.
+
+    ``packets_until`` is the time at which its window of packets closed: the stamp of the last one that was expected, so that what
+    follows belongs to the next step; 0 when that is ``time`` itself.
+    """
+
+    index: int
+    packets_until: int = 0
+
+
+class CallStarted(Observation, frozen=True, kw_only=True, tag="call"):
+    """A call is about to enter libc. ``id`` joins it to its return; ``args`` are as the scenario wrote them."""
+
+    id: int
+    process: str
+    call: str
+    text: str
+    step: int
+
+
+class CallReturned(Observation, frozen=True, kw_only=True, tag="return"):
+    """The call left libc. ``errno`` is a name such as EAGAIN, empty on success; ``out`` what it gave besides its value.
+
+    ``signal`` names a signal that ended the process inside the call (``result`` is then -1). ``began`` is the time just before
+    the call and ``time`` the one just after it: the kernel was entered and left in between.
+    """
+
+    id: int
+    process: str
+    call: str
+    result: int
+    errno: str = ""
+    signal: str = ""
+    out: Any = None
+    began: int = 0
+
+
+class Named(Observation, frozen=True, kw_only=True, tag="name"):
+    """The scenario's name for a descriptor: ``process`` (node, or node/child) calls ``fd`` ``name``. ``inode`` is the socket's."""
+
+    process: str
+    name: str
+    fd: int
+    inode: int = 0
+
+
+class ProgramEnded(Observation, frozen=True, kw_only=True, tag="program"):
+    """A program of the ``run:`` step number ``step`` ended: exit status, or minus the signal's number; its output as text."""
+
+    step: int
+    argv: tuple[str, ...]
+    status: int
+    stdout: str = ""
+    stderr: str = ""
+
+
+class Packet(Observation, frozen=True, kw_only=True, tag="packet"):
+    """One frame at one interface. ``direction`` is "out" or "in" as that interface saw it; ``data`` the frame from its first byte.
+
+    ``length`` is its length on the wire (more than ``len(data)`` when cut). ``checksum_valid`` is false where the sender left
+    the transport checksum to a device (PACKET_AUXDATA, packet(7)): it must not be judged then.
+    """
+
+    interface: str
+    direction: str
+    data: bytes
+    length: int
+    checksum_valid: bool = True
+
+
+class SocketState(Observation, frozen=True, kw_only=True, tag="state"):
+    """A socket's TCP state changed from ``old`` to ``new``, in Linux' spelling without the TCP_ prefix ("SYN_SENT").
+
+    ``source`` says how it is known: "tracepoint" (the transition itself), "timer" (a minisock's timer tells) or "sock_diag" (a
+    dump differed from the one before: transitions in between went unseen). ``cookie`` is SO_COOKIE, 0 where none was given yet;
+    ``inode`` 0 where no descriptor has it.
+    """
+
+    source: str
+    old: str
+    new: str
+    local: Address
+    remote: Address
+    cookie: int = 0
+    inode: int = 0
+
+
+class SocketEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the kernel's socket tables, as sock_diag(7) lists it. ``state`` in Linux' spelling without TCP_."""
+
+    protocol: str
+    state: str
+    local: Address
+    remote: Address
+    inode: int
+    cookie: int = 0
+    receive_queue: int = 0
+    send_queue: int = 0
+
+
+class SocketTable(Observation, frozen=True, kw_only=True, tag="sockets"):
+    """All that sock_diag lists in one node's namespace at one instant. ``time`` is the end of the dump, ``began`` its start."""
+
+    began: int
+    entries: tuple[SocketEntry, ...]
+
+
+class DescriptorTable(Observation, frozen=True, kw_only=True, tag="fds"):
+    """The descriptor table of a process: number to what /proc/PID/fd says ("socket:[1234]"). The agent's own are left out."""
+
+    process: str
+    table: dict[int, str]
+
+
+class SocketCounts(Observation, frozen=True, kw_only=True, tag="sockstat"):
+    """/proc/PID/net/sockstat and sockstat6: "sockets used", "TCP inuse", "UDP inuse" ... to their numbers."""
+
+    counts: dict[str, int]
+
+
+class Counters(Observation, frozen=True, kw_only=True, tag="counters"):
+    """The namespace's protocol counters (/proc/PID/net/netstat and snmp), by name: ListenOverflows, TCPChallengeACK ..."""
+
+    counts: dict[str, int]
+
+
+class ListedInodes(Observation, frozen=True, kw_only=True, tag="proc-net"):
+    """The socket inodes that /proc/PID/net/{tcp,tcp6,udp,udp6,raw,raw6,unix} list, by table: what netstat and lsof -i read."""
+
+    tables: dict[str, tuple[int, ...]]
+
+
+class KernelMemory(Observation, frozen=True, kw_only=True, tag="memory"):
+    """Slab objects that one process took since the run's start, by cache: {"TCP": {"allocated": 2, "live": 1}}.
+
+    Read from the tracepoints kmem_cache_alloc and kmem_cache_free, by process: the machine-wide slabinfo cannot tell who.
+    """
+
+    process: str
+    caches: dict[str, dict[str, int]]
+
+
+class Decision(Observation, frozen=True, kw_only=True, tag="decision"):
+    """What an impairment did to one packet: ``rule`` as written, ``action`` ("drop", "hold", "release"), ``occurrence`` from 1."""
+
+    link: str
+    rule: str
+    action: str
+    occurrence: int
+    packet: str = ""
+    place: str = ""
+
+
+AnyObservation = (
+    StepBegan
+    | StepEnded
+    | CallStarted
+    | CallReturned
+    | Named
+    | ProgramEnded
+    | Packet
+    | SocketState
+    | SocketTable
+    | DescriptorTable
+    | SocketCounts
+    | Counters
+    | ListedInodes
+    | KernelMemory
+    | Decision
+)
+
+
+class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source of observations could do in a run.
+
+    ``name`` is the source ("packets", "states", "memory", "sock_diag", "descriptors", "proc"); ``reason`` says why it was not
+    available and what that needs (empty when it was); ``seen`` and ``lost`` count what it delivered and what it lost.
+    """
+
+    name: str
+    available: bool
+    reason: str = ""
+    seen: int = 0
+    lost: int = 0

@@ -1,0 +1,1 @@
+"""The room for acting inside the lab."""

@@ -1,0 +1,278 @@
+"""Plays a scenario's acting steps in a running lab: calls, joins, programs, a peer's packets, releases; and records what came.
+
+It knows what a step says is to be done, never what must come of it: the run asks for that elsewhere.
+"""
+
+import errno
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from netlab.errors import HostError
+from netlab.lab.lab import Lab
+from netlab.lab.process import DEVNULL, PIPE, Process
+from netlab.notation.calls import Call
+from netlab.notation.packets import PacketPattern
+from netlab.notation.values import Rights
+from netlab.observe.procfs import socket_inode
+from netlab.scenario.spec import CallStep, JoinStep, PeerStep, ReleaseStep, RunStep, WaitStep
+from netlab.timeline.observations import AnyObservation, CallReturned, CallStarted, Named, ProgramEnded
+from netlab.units import Duration, milliseconds
+from netlab.workload.agents import AgentProcess, ProcessGone, Reply
+from netlab.workload.marshal import decode, encode
+from netlab.workload.names import Names
+
+BLOCKS_AFTER = milliseconds(200)
+ActingStep = CallStep | JoinStep | RunStep | PeerStep | ReleaseStep | WaitStep
+
+
+class Peer(Protocol):
+    """A hand-driven peer: it sends one packet when told."""
+
+    def send(self, packet: PacketPattern) -> None:
+        """Send; fields that the pattern names are used, the rest are the connection's usual ones."""
+
+
+class Barriers(Protocol):
+    """Where rules hold packets."""
+
+    def release(self, barrier: str) -> None:
+        """Let go of all that is held at a barrier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A call, or a program, that goes on while the scenario does."""
+
+    call: Call | None = None
+    number: int = 0
+    identity: int = 0
+    process: str = ""
+    actor: str = ""
+    program: Process | None = None
+    argv: tuple[str, ...] = ()
+    host: str = ""
+    step: int = 0
+
+
+class Player:
+    """Plays steps one after another. Use it in a ``with`` statement: leaving ends its programs and lets the agents go."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        record: Callable[[AnyObservation], None],
+        timeout: Duration,
+        peers: Mapping[str, Peer] | None = None,
+        barriers: Barriers | None = None,
+    ) -> None:
+        self._lab, self._record, self._timeout = lab, record, timeout
+        self._peers, self._barriers = peers or {}, barriers
+        self.names: dict[str, Names] = {}
+        self._jobs: dict[str, _Job] = {}
+        self._busy: dict[str, set[str]] = {}
+        self._identity = 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def process(self, name: str) -> AgentProcess:
+        """The process of this name; a host's own agent is started when first asked for."""
+        if name not in self.names:
+            agent = AgentProcess.start(self._lab.nodes[name])
+            self._stack.callback(agent.close)
+            self.names[name] = Names(self._lab, agent, self.names)
+        return self.names[name].process
+
+    def play(self, step: ActingStep, index: int) -> bool:
+        """Do what a step says. False when the step's call or job did not come to its end in time."""
+        match step:
+            case CallStep():
+                return self._call(step, index)
+            case JoinStep():
+                return self._join(step)
+            case RunStep():
+                return self._run(step, index)
+            case PeerStep():
+                self._peers[step.host].send(step.packet)
+            case ReleaseStep():
+                assert self._barriers is not None
+                self._barriers.release(step.barrier)
+            case WaitStep():
+                time.sleep(step.time.seconds)
+        return True
+
+    def _call(self, step: CallStep, index: int) -> bool:
+        call, text = step.what.call, step.what
+        process = self.process(step.process)
+        self._identity += 1
+        identity = self._identity
+        if call.name == "fork":
+            return self._fork(step, index, identity)
+        names = self.names[step.process]
+        encoded = encode(call, names)
+        actor = self._free_actor(step.process)
+        try:
+            number = process.begin(encoded.call, list(encoded.args), encoded.width, actor)
+            began = process.started(number)
+            self._record(
+                CallStarted(
+                    time=began, host=step.host, id=identity, process=step.process, call=call.name, text=step.text, step=index
+                )
+            )
+            self._busy.setdefault(step.process, set()).add(actor)
+            job = _Job(call=call, number=number, identity=identity, process=step.process, actor=actor, host=step.host)
+            if text.job:
+                self._jobs[text.job] = job
+                return process.settled(number, self._timeout.seconds)
+            blocks = text.result.form == "blocks"
+            reply = process.returned(number, (BLOCKS_AFTER if blocks else self._timeout).seconds)
+        except ProcessGone as gone:
+            self._died(step.host, step.process, call, identity, gone)
+            return True
+        if reply is None:
+            return blocks
+        self._returned(job, reply)
+        return True
+
+    def _join(self, step: JoinStep) -> bool:
+        job = self._jobs.pop(step.what.job)
+        if job.program is not None:
+            return self._program_ended(job)
+        assert job.call is not None
+        try:
+            blocks = step.what.result.form == "blocks"
+            reply = self.process(job.process).returned(job.number, (BLOCKS_AFTER if blocks else self._timeout).seconds)
+        except ProcessGone as gone:
+            self._died(job.host, job.process, job.call, job.identity, gone)
+            return True
+        if reply is None:
+            self._jobs[step.what.job] = job
+            return blocks
+        self._returned(job, reply)
+        return True
+
+    def _returned(self, job: _Job, reply: Reply) -> None:
+        assert job.call is not None
+        names = self.names[job.process]
+        self._busy[job.process].discard(job.actor)
+        decoded = decode(job.call, reply.result, reply.errno, reply.out, names)
+        self._record(
+            CallReturned(
+                time=reply.after,
+                host=job.host,
+                id=job.identity,
+                process=job.process,
+                call=job.call.name,
+                result=decoded.result,
+                errno=decoded.errno,
+                out=decoded.out,
+                began=reply.before,
+            )
+        )
+        if decoded.errno:
+            return
+        bound = dict(zip(job.call.binds, decoded.descriptors, strict=False))
+        received = dict(job.call.keywords).get("control")
+        if job.call.name == "recvmsg" and isinstance(received, Rights) and isinstance(decoded.out, dict):
+            given = decoded.out.get("control", {}).get("SCM_RIGHTS", [])
+            bound.update(zip(received.names, given, strict=False))
+        for name, fd in bound.items():
+            names.bind(name, fd)
+            inode = socket_inode(names.process.pid, fd)
+            self._record(Named(time=reply.after, host=job.host, process=job.process, name=name, fd=fd, inode=inode))
+
+    def _fork(self, step: CallStep, index: int, identity: int) -> bool:
+        parent = self.process(step.process)
+        (short,) = step.what.call.binds
+        name = f"{step.process}/{short}"
+        child, reply = parent.fork(name)
+        self._stack.callback(child.close)
+        self._record(
+            CallStarted(
+                time=reply.before, host=step.host, id=identity, process=step.process, call="fork", text=step.text, step=index
+            )
+        )
+        self._record(
+            CallReturned(
+                time=reply.after,
+                host=step.host,
+                id=identity,
+                process=step.process,
+                call="fork",
+                result=reply.result,
+                began=reply.before,
+            )
+        )
+        self.names[name] = self.names[step.process].copy_for(child)
+        for bound, fd in self.names[name].table.items():
+            inode = socket_inode(child.pid, fd)
+            self._record(Named(time=reply.after, host=step.host, process=name, name=bound, fd=fd, inode=inode))
+        return True
+
+    def _free_actor(self, process: str) -> str:
+        """An actor whose thread is not inside a call: each blocking call blocks only itself."""
+        busy, number = self._busy.setdefault(process, set()), 0
+        while f"actor {number}" in busy:
+            number += 1
+        return f"actor {number}"
+
+    def _died(self, host: str, process: str, call: Call, identity: int, gone: ProcessGone) -> None:
+        name = ""
+        if gone.status is not None and gone.status < 0:
+            name = signal.Signals(-gone.status).name
+        self._record(
+            CallReturned(
+                time=time.time_ns(),
+                host=host,
+                id=identity,
+                process=process,
+                call=call.name,
+                result=-1,
+                signal=name or f"exit {gone.status}",
+            )
+        )
+
+    def _run(self, step: RunStep, index: int) -> bool:
+        argv = step.what.argv
+        try:
+            program = self._lab.nodes[step.host].popen(argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EACCES):
+                raise HostError(f"{argv[0]}: {os.strerror(error.errno)}", f"install {argv[0]}, or correct {step.place}") from error
+            raise
+        self._stack.callback(program.close)
+        job = _Job(program=program, argv=argv, host=step.host, step=index)
+        if step.what.job:
+            self._jobs[step.what.job] = job
+            return True
+        return self._program_ended(job)
+
+    def _program_ended(self, job: _Job) -> bool:
+        assert job.program is not None
+        try:
+            out, error = job.program.communicate(timeout=self._timeout.seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        self._record(
+            ProgramEnded(
+                time=time.time_ns(),
+                host=job.host,
+                step=job.step,
+                argv=job.argv,
+                status=job.program.wait(),
+                stdout=out,
+                stderr=error,
+            )
+        )
+        return True
