@@ -162,7 +162,7 @@ class _Run:
     def __init__(self, scenario: Scenario, player: Player, observers: Observers, wire: Wire) -> None:
         self._scenario, self._player, self._observers, self._wire = scenario, player, observers, wire
         self._window_began = self._packets_began = 0
-        self._calls, self._noted = Calls(), 0
+        self._calls, self._noted = Calls(nodes=observers.nodes), 0
         self._stamps: list[int] = []
 
     def prepare(self, asked: Sequence[Expectation]) -> None:

@@ -3,19 +3,27 @@
 Pure; it grows with a run, or is built from a whole timeline.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from netlab.check.results import check_result
 from netlab.check.verdicts import Mismatch
 from netlab.notation.calls import Bound, Result
 from netlab.scenario.spec import AnyStep, CallStep, JoinStep, RunStep
 from netlab.timeline.observations import CallReturned, CallStarted, Named, Observation, ProgramEnded
+from netlab.timeline.timeline import Node
 
 
 class Calls:
     """Which call each step made and what it gave."""
 
-    def __init__(self, observations: Iterable[Observation] = ()) -> None:
+    def __init__(self, observations: Iterable[Observation] = (), nodes: Mapping[str, Node] | None = None) -> None:
+        """``nodes`` are the lab's, so that a result may name an address by its node."""
+        self._hosts = {name: frozenset(ip for ips in node.addresses.values() for ip in ips) for name, node in (nodes or {}).items()}
+        self._hosts |= {
+            f"{name}.{interface}": frozenset(ips)
+            for name, node in (nodes or {}).items()
+            for interface, ips in node.addresses.items()
+        }
         self.started: dict[int, CallStarted] = {}
         self.returned: dict[int, CallReturned] = {}
         self.programs: dict[int, ProgramEnded] = {}
@@ -76,6 +84,7 @@ class Calls:
             signal=returned.signal if returned else "",
             out=returned.out if returned else None,
             names=names,
+            hosts=self._hosts,
         )
         mismatches = [
             Mismatch(field=field, expected=expected, actual=actual, place=str(step.place), step=step.text)

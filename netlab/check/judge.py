@@ -29,7 +29,7 @@ class _Judgement:
 
     def __init__(self, scenario: Scenario, timeline: Timeline) -> None:
         self._scenario, self._timeline = scenario, timeline
-        self._view, self._calls = View(timeline), Calls(timeline.observations)
+        self._view, self._calls = View(timeline), Calls(timeline.observations, timeline.nodes)
         self._began = {step.index: (index, step) for index, step in self._view.each(StepBegan)}
         self._ended = {step.index: (index, step) for index, step in self._view.each(StepEnded)}
 

@@ -158,6 +158,9 @@ def flag_names(prefix: str, bits: int) -> str:
     """The bits by name, lowest first: flag_names("POLL", 17) is "POLLIN|POLLHUP"; bits without a name in hex; "0" for none."""
     by_bit: dict[int, str] = {}
     for name, value in _numbers().items():
+        # EPOLL_CTL_ADD and EPOLL_CLOEXEC are no events.
+        if name.startswith("EPOLL_") and not prefix.startswith("EPOLL_"):
+            continue
         if name.startswith(prefix) and value > 0 and value & (value - 1) == 0 and (value not in by_bit or name in _PREFERRED):
             by_bit[value] = name
     named = [name for value, name in sorted(by_bit.items()) if bits & value]

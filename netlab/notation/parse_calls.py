@@ -117,8 +117,10 @@ def _call(scanner: Scanner) -> Call:
     scanner.expect("(", called[0])
     arguments, keywords, starts = _arguments(scanner, signature)
     if binds and len(binds) != signature.names:
-        gives = {0: "nothing to name", 1: "one thing to name", 2: "two descriptors: (a, b) = ..."}[signature.names]
+        gives = {0: "no descriptor to name", 1: "one thing to name", 2: "two descriptors: (a, b) = ..."}[signature.names]
         raise scanner.error(f"{signature.name} gives {gives}", offset=start)
+    if signature.returns == "pid" and signature.names and not binds:
+        raise scanner.error("the child needs a name", f"write p = {signature.name}(); its steps are those of HOST/p", start)
     try:
         assigned = signature.assign(arguments)
     except ValueError as error:

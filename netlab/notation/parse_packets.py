@@ -81,6 +81,7 @@ class _Reader:
         if self.read_flags():
             self.protocol = "tcp"
             return
+        scanner.skip()
         start = scanner.position
         word = scanner.match(_WORD)
         if word is None or word[0] in (*FIELDS, "data", "after"):
@@ -95,6 +96,7 @@ class _Reader:
             self.named_type()
 
     def read_flags(self) -> bool:
+        self.scanner.skip()
         start = self.scanner.position
         match = self.scanner.match(_FLAGS)
         if match is None:

@@ -1,8 +1,12 @@
 """Prints calls, results, values and packet patterns as the notation writes them: parsing what is printed gives the same again."""
 
+from hashlib import sha256
+from shlex import quote
+
 from netlab.notation.calls import Bound, Call, CallText, JoinText, Result, RunText
 from netlab.notation.packets import PacketPattern
 from netlab.notation.parse_packets import FLAGS
+from netlab.notation.pattern import pattern
 from netlab.notation.values import (
     BadPointer,
     Buffer,
@@ -22,6 +26,19 @@ _ESCAPED = {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r", ord('"'): '\\"
 def print_bytes(data: bytes) -> str:
     """A quoted string with C's escapes."""
     return '"' + "".join(_ESCAPED.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in data) + '"'
+
+
+_WHOLE = 1024
+_PLAIN = 26
+
+
+def print_data(data: bytes) -> str:
+    """Received bytes so that equal data prints the same: ``buf(n)`` for the pattern, a digest for what is long, else the string."""
+    if len(data) > _PLAIN and data == pattern(len(data)):
+        return f"buf({len(data)})"
+    if len(data) > _WHOLE:
+        return f"{len(data)} bytes, sha256 {sha256(data).hexdigest()}"
+    return print_bytes(data)
 
 
 def print_value(value: Value) -> str:
@@ -121,29 +138,27 @@ def print_step(step: CallText | JoinText | RunText) -> str:
 
 
 def _shell_word(word: str) -> str:
-    from shlex import quote
-
     # quote() leaves -> and & quoted and took bare; all three would end a program's arguments.
     return "'took'" if word == "took" else quote(word)
 
 
-def print_packet(pattern: PacketPattern) -> str:
-    """The pattern in its plainest form; ``pattern.text`` is how it was written."""
-    if pattern.any:
+def print_packet(packet: PacketPattern) -> str:
+    """The pattern in its plainest form; ``packet.text`` is how it was written."""
+    if packet.any:
         return "..."
-    parts = [f"{pattern.source} > {pattern.target}"] if pattern.source else []
-    if pattern.protocol and (pattern.protocol != "tcp" or pattern.flags is None):
-        parts.append(pattern.protocol)
-    if pattern.flags is not None:
-        parts.append("".join(sorted(pattern.flags, key=FLAGS.index)))
-    parts += [f"{name} {value}" for name, value in pattern.fields]
-    if pattern.options or pattern.options_only:
-        options = [f"{name} {value}".strip() for name, value in pattern.options] + (["only"] if pattern.options_only else [])
+    parts = [f"{packet.source} > {packet.target}"] if packet.source else []
+    if packet.protocol and (packet.protocol != "tcp" or packet.flags is None):
+        parts.append(packet.protocol)
+    if packet.flags is not None:
+        parts.append("".join(sorted(packet.flags, key=FLAGS.index)))
+    parts += [f"{name} {value}" for name, value in packet.fields]
+    if packet.options or packet.options_only:
+        options = [f"{name} {value}".strip() for name, value in packet.options] + (["only"] if packet.options_only else [])
         parts.append(f"<{', '.join(options)}>")
-    if pattern.data is not None:
-        parts.append(f"data {print_bytes(pattern.data)}")
-    text = " ".join(parts) + _bounds("after", pattern.after)
-    least, most = pattern.count
+    if packet.data is not None:
+        parts.append(f"data {print_bytes(packet.data)}")
+    text = " ".join(parts) + _bounds("after", packet.after)
+    least, most = packet.count
     if (least, most) == (0, 1):
         return text + " ?"
     if (least, most) == (1, 1):

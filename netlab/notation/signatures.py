@@ -117,7 +117,7 @@ def _signature(
     names: int | None = None,
     libc: bool = True,
 ) -> Signature:
-    bound = (0 if returns == "status" else 1) if names is None else names
+    bound = int(returns == "fd") if names is None else names
     if not keywords and any(parameter.name == "address" and not parameter.required for parameter in parameters):
         keywords = _ADDRESS_KEYWORDS
     return Signature(
@@ -209,13 +209,14 @@ def _table() -> tuple[Signature, ...]:
         _signature("dup", _FD, returns="fd", source="POSIX.1-2024 dup; dup(2)"),
         _signature("dup2", _FD, _TARGET, returns="fd", source="POSIX.1-2024 dup2; dup(2)"),
         _signature("dup3", _FD, _TARGET, _integer("flags"), returns="fd", source="POSIX.1-2024 dup3; dup(2)"),
-        _signature("fork", returns="pid", source="POSIX.1-2024 fork; fork(2)"),
+        _signature("fork", returns="pid", names=1, source="POSIX.1-2024 fork; fork(2)"),
         _signature(
             "fcntl",
             _FD,
             _integer("command"),
             _optional("argument", "argument"),
             returns="int",
+            names=1,
             source="POSIX.1-2024 fcntl; fcntl(2)",
         ),
         _signature(
@@ -298,6 +299,9 @@ def _table() -> tuple[Signature, ...]:
         _signature("exit", _optional("status", "int"), libc=False, source="netlab: ends this process as exit(3) does"),
         _signature(
             "sleep", _required("time", "milliseconds"), libc=False, source="netlab: lets so many milliseconds pass in this process"
+        ),
+        _signature(
+            "default", _integer("signal"), libc=False, source="netlab: gives a signal its default action; agents ignore SIGPIPE"
         ),
         _signature("kill", _integer("signal"), libc=False, source="netlab: raises the signal in this process, as raise(3) does"),
     )

@@ -1,4 +1,4 @@
-"""Socket addresses between the notation's text and the bytes of struct sockaddr, both ways. It asks nobody: names are resolved before.
+"""Socket addresses between the notation's text and the bytes of struct sockaddr, both ways. It resolves no names.
 
 Layouts: ip(7), ipv6(7), unix(7). The family is in the machine's byte order, ports and addresses in the network's.
 """
@@ -63,7 +63,8 @@ def unpack(raw: bytes) -> str:
     if family == socket.AF_INET6 and len(raw) >= 24:
         port, _, packed = _INET6.unpack_from(raw, _PORT_OFFSET)
         scope = struct.unpack_from("=I", raw, 24)[0] if len(raw) >= INET6_LENGTH else 0
-        return f"[{ipaddress.IPv6Address(packed)}{f'%{scope}' if scope else ''}]:{port}"
+        # inet_ntop writes mapped addresses as ::ffff:10.0.0.1, which ipaddress does from Python 3.13 on only.
+        return f"[{socket.inet_ntop(socket.AF_INET6, packed)}{f'%{scope}' if scope else ''}]:{port}"
     if family == socket.AF_UNIX:
         name = raw[_UNIX_PATH:]
         if not name:
@@ -78,7 +79,7 @@ _LOCAL = {"v4": "127.0.0.1", "v6": "::1", "any4": "0.0.0.0", "any6": "::"}
 
 
 def vary(raw: bytes, variant: str) -> bytes:
-    """The same port at another address (v4 v6 any4 any6 mapped), or the same address with port 0 (port0); raises ValueError for others."""
+    """The same port at another address (v4 v6 any4 any6 mapped), or the same address with port 0 (port0); ValueError for no IP."""
     if not variant:
         return raw
     if family_of(raw) not in (socket.AF_INET, socket.AF_INET6) or len(raw) < 8:

@@ -86,13 +86,17 @@ class Observers:
         for diagnosis in self._diagnoses.values():
             diagnosis.close()
 
+    @property
+    def nodes(self) -> dict[str, Node]:
+        """The lab's nodes as the timeline knows them."""
+        return {name: Node(kind=node.kind, addresses=node.addresses) for name, node in self._lab.nodes.items()}
+
     def timeline(self) -> Timeline:
         """All that was seen so far, as a value."""
-        nodes = {name: Node(kind=node.kind, addresses=node.addresses) for name, node in self._lab.nodes.items()}
         return Timeline(
             observations=merge(self.seen),
             sources=(*self._reports(), *(source.report() for source in self._sources)),
-            nodes=nodes,
+            nodes=self.nodes,
             slack=self.capture.slack,
         )
 

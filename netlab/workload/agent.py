@@ -64,6 +64,9 @@ class Argument:
             self.buffer = ctypes.create_string_buffer(b"" if tag == "out" else content, max(size, 1))
             self.value = self.buffer
             self.size = size
+        elif tag in ("bad", "null") and content is not None:
+            self.size = content  # the length that an iovec gives for it
+            self.value = ctypes.c_void_p(bad if tag == "bad" else None)
         elif tag == "bad":
             self.value = ctypes.c_void_p(bad)
         elif tag == "null":
@@ -80,7 +83,7 @@ class Argument:
         self.vector = (Part * max(1, len(self.parts)))()
         for slot, part in zip(self.vector, self.parts, strict=False):
             slot.base = address_of(part)
-            slot.length = part.size if part.buffer is not None else 64
+            slot.length = part.size
         self.name = self._piece(content.get("name"))
         control = content.get("control")
         self.control = None if control == ["bad"] else self._piece(control)

@@ -1,0 +1,76 @@
+"""Which kind of file a YAML file is, by its top-level keys, and which files a command's paths stand for.
+
+It reads no further than the top level: what the keys hold is the loaders' business.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from netlab.errors import Place, Problem, SpecError
+
+_SUFFIXES = (".yaml", ".yml")
+SCENARIO_SUFFIX = ".scenario.yaml"
+
+
+class Kind(Enum):
+    """What a file holds."""
+
+    TOPOLOGY = "topology"
+    SCENARIO = "scenario"
+    CLAIMS = "claims"
+    OTHER = "something else"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file, what it holds, and whether it was named by itself rather than found in a directory."""
+
+    path: str
+    kind: Kind
+    named: bool
+
+
+def kind_of(path: str) -> Kind:
+    """What the file holds; SpecError if it cannot be read as YAML."""
+    from netlab.document import Document
+
+    data = Document.read(path).data
+    keys = set(data) if isinstance(data, dict) else set()
+    if "claims" in keys:
+        return Kind.CLAIMS
+    if "steps" in keys or path.endswith(SCENARIO_SUFFIX):
+        return Kind.SCENARIO
+    return Kind.TOPOLOGY if keys & {"nodes", "links"} else Kind.OTHER
+
+
+def found(paths: Iterable[str]) -> tuple[list[Found], list[Problem]]:
+    """Every YAML file among the paths and below the directories among them, each once, in order; and what could not be read."""
+    files: dict[str, bool] = {}
+    for path in paths:
+        if Path(path).is_dir():
+            for inner in _below(Path(path)):
+                files.setdefault(str(inner), False)
+        else:
+            files[path] = True
+    kinds, problems = [], []
+    for file, named in files.items():
+        try:
+            kinds.append(Found(path=file, kind=kind_of(file), named=named))
+        except SpecError as error:
+            problems += error.problems
+    return kinds, problems
+
+
+def not_this(file: Found, fix: str) -> Problem:
+    """The problem of a file that is not of the kind that a command takes."""
+    what = "neither a topology (nodes, links), nor a scenario (steps), nor claims (claims)"
+    return Problem(Place(file.path, 1, 1), f"this is {what if file.kind is Kind.OTHER else f'a file of kind {file.kind.value}'}", fix)
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    for path in sorted(directory.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
+        if path.suffix in _SUFFIXES and path.is_file() and not hidden:
+            yield path

@@ -1,0 +1,173 @@
+"""Holds a document's value against a pydantic model: every error becomes a Problem with its place, in netlab's words.
+
+What is wrong is left out and the rest is still given, so that one pass can go on to find what else is wrong. It does not know
+what the models mean.
+"""
+
+import typing
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from netlab.errors import Place, Problem
+from netlab.notation.lexer import did_you_mean
+from netlab.yaml_nodes import Fields, Items, Node, Part
+
+_ROUNDS = 8
+
+
+class Piece(BaseModel):
+    """A mapping of a file, typed. It knows its node, and so the place of each of its keys and values."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+    _node: Node = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember(cls, data: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
+        made = handler({} if data is None and not _required(cls) else data)
+        made._node = data.node if isinstance(data, Fields) else Node("", 0, 0)
+        return made
+
+    @property
+    def node(self) -> Node:
+        """The mapping as it stands in the file."""
+        return self._node
+
+    def place(self, *loc: Part, key: bool = False) -> Place:
+        """Where a value of this mapping stands, or its key."""
+        return self._node.place(*loc, key=key)
+
+
+AnyPiece = TypeVar("AnyPiece", bound=Piece)
+
+
+def shown(data: Any) -> str:
+    """A value as an error names it: what it is, and its text if short."""
+    match data:
+        case None:
+            return "nothing"
+        case bool():
+            return f"{str(data).lower()} (a truth value)"
+        case int() | float():
+            return f"{data} (a number)"
+        case str():
+            return f'"{data}"' if len(data) <= 40 else f'"{data[:37]}..."'
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return type(data).__name__
+
+
+def validated(model: type[AnyPiece], node: Node) -> tuple[AnyPiece | None, list[Problem]]:
+    """The model's value of a node, without what is wrong in it (None if nothing can be made of the rest), and every problem."""
+    data = node.data
+    problems: list[Problem] = []
+    for attempt in range(_ROUNDS):
+        try:
+            return model.model_validate(data), problems
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+            if attempt == 0:
+                problems = [_problem(model, node, details) for details in errors]
+            paths = {_existing(data, details["loc"]) for details in errors}
+            if () in paths:
+                return None, problems
+            data = _without(data, (), paths)
+    return None, problems
+
+
+def _required(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
+
+
+def _existing(data: Any, loc: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The part of a loc that exists in the data: a missing key spoils its mapping, and a union's tags are no keys."""
+    path: list[Part] = []
+    for part in loc:
+        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+            path.append(part)
+            data = data[part]  # type: ignore[index]
+    return tuple(path)
+
+
+def _without(data: Any, path: tuple[Part, ...], bad: set[tuple[Part, ...]]) -> Any:
+    if isinstance(data, Fields):
+        kept = {key: _without(value, (*path, key), bad) for key, value in data.items() if (*path, key) not in bad}
+        return Fields(data.node, kept)
+    if isinstance(data, Items):
+        return Items(data.node, [_without(item, (*path, i), bad) for i, item in enumerate(data) if (*path, i) not in bad])
+    return data
+
+
+def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Problem:
+    loc, kind, given = details["loc"], details["type"], details["input"]
+    context: dict[str, Any] = details.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _keys(model, loc[:-1])
+        listed = f"it may be one of {', '.join(known)}" if known else ""
+        fix = did_you_mean(str(loc[-1]), known) or listed
+        return node.problem(*loc, message=f'unknown key "{loc[-1]}"', fix=fix, key=True)
+    if kind == "missing":
+        return node.problem(*loc[:-1], message=f'the key "{loc[-1]}" is missing', fix=f'add "{loc[-1]}:"', key=_keyed(loc[:-1]))
+    if kind == "literal_error":
+        words = [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
+        fix = did_you_mean(given, words) if isinstance(given, str) else ""
+        return node.problem(*loc, message=f"{shown(given)} is none of {', '.join(words)}", fix=fix)
+    if kind == "value_error":
+        message, _, fix = str(context["error"]).partition("; ")
+        return node.problem(*loc, message=message, fix=fix)
+    return node.problem(*loc, message=_WORDS.get(kind, _otherwise)(given, context, details["msg"]))
+
+
+def _keyed(loc: tuple[Part, ...]) -> bool:
+    return bool(loc) and isinstance(loc[-1], str)
+
+
+def _type(wanted: str) -> Callable[[Any, dict[str, Any], str], str]:
+    return lambda given, context, message: f"this must be {wanted}, not {shown(given)}"
+
+
+def _limit(relation: str, key: str) -> Callable[[Any, dict[str, Any], str], str]:
+    return lambda given, context, message: f"{given} is too {relation}: it must be at {_LEAST[relation]} {context[key]}"
+
+
+def _otherwise(given: Any, context: dict[str, Any], message: str) -> str:
+    return f"{message[:1].lower()}{message[1:]}, not {shown(given)}"
+
+
+_LEAST = {"small": "least", "large": "most"}
+_WORDS: dict[str, Callable[[Any, dict[str, Any], str], str]] = {
+    "string_type": _type("text"),
+    "int_type": _type("a whole number"),
+    "int_from_float": _type("a whole number"),
+    "bool_type": _type("true or false"),
+    "list_type": _type("a list"),
+    "dict_type": _type("a mapping"),
+    "model_type": _type("a mapping"),
+    "greater_than_equal": _limit("small", "ge"),
+    "less_than_equal": _limit("large", "le"),
+    "too_short": lambda given, context, message: f"too few: {context['actual_length']}, at least {context['min_length']} are needed",
+    "too_long": lambda given, context, message: f"too many: {context['actual_length']}, at most {context['max_length']} are allowed",
+    "string_too_short": lambda given, context, message: "this must not be empty",
+}
+
+
+def _keys(model: type[BaseModel], loc: tuple[Part, ...]) -> list[str]:
+    """The keys that a mapping at this location may have."""
+    models = [model]
+    for part in loc:
+        under = [field for each in models for name, field in each.model_fields.items() if (field.alias or name) == part]
+        if under:
+            models = [found for field in under for found in _models(field.annotation)]
+    return [field.alias or name for each in models for name, field in each.model_fields.items()]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in typing.get_args(annotation) for found in _models(argument)]

@@ -1,0 +1,147 @@
+"""Expectations on hand-written timelines: each kind met, unmet, and lacking its evidence."""
+
+from typing import Any
+
+import pytest
+
+from netlab.check.expectations import Finding, Window, evaluate
+from netlab.check.view import View
+from netlab.scenario.spec import Expectation
+from netlab.timeline.observations import (
+    Counters,
+    DescriptorTable,
+    KernelMemory,
+    ListedInodes,
+    Named,
+    SocketCounts,
+    SocketEntry,
+    SocketState,
+    SocketTable,
+    SourceReport,
+)
+from netlab.timeline.timeline import Timeline, merge
+
+CLIENT, SERVER = ("10.0.0.1", 4000), ("10.0.0.2", 8080)
+SOURCES = tuple(SourceReport(name=name, available=True) for name in ("packets", "sock_diag", "descriptors", "states", "memory"))
+
+
+def entry(state: str, inode: int = 77, **fields: Any) -> SocketEntry:
+    return SocketEntry(protocol="tcp", state=state, local=CLIENT, remote=SERVER, inode=inode, cookie=5, **fields)
+
+
+def table(time: int, *entries: SocketEntry) -> SocketTable:
+    return SocketTable(time=time, began=time, host="client", entries=entries)
+
+
+NAMED = Named(time=1, host="client", process="client", name="c", fd=3, inode=77)
+
+
+def judged(expect: Expectation, *seen: Any, sources: tuple[SourceReport, ...] = SOURCES, ended: int = 100) -> list[Finding]:
+    timeline = Timeline(observations=merge(seen), sources=sources)
+    window = Window(began=10, ended=ended, packets_began=10, packets_until=ended)
+    return evaluate(expect, View(timeline), window, final=True)
+
+
+def outcome(found: list[Finding]) -> list[tuple[str, str, str, str]]:
+    return [(one.field, one.status, one.expected, one.actual) for one in found]
+
+
+def test_a_state_that_held_at_some_instant_of_the_window_is_met() -> None:
+    found = judged(
+        Expectation(states={"client.c": "SYN-SENT"}), NAMED, table(20, entry("SYN_SENT")), table(30, entry("ESTABLISHED"))
+    )
+    assert outcome(found) == [("state of client.c", "met", "SYN-SENT", "SYN-SENT")]
+
+
+def test_a_state_before_the_window_counts_only_if_it_still_held() -> None:
+    found = judged(Expectation(states={"client.c": "SYN-SENT"}), NAMED, table(5, entry("SYN_SENT")), table(9, entry("ESTABLISHED")))
+    assert outcome(found) == [("state of client.c", "unmet", "SYN-SENT", "ESTABLISHED")]
+
+
+def test_states_must_hold_together() -> None:
+    other = Named(time=1, host="client", process="client", name="d", fd=4, inode=78)
+    found = judged(
+        Expectation(states={"client.c": "SYN-SENT", "client.d": "SYN-SENT"}),
+        NAMED,
+        other,
+        table(20, entry("SYN_SENT")),
+        table(30, entry("ESTABLISHED"), entry("SYN_SENT", inode=78)),
+    )
+    assert [one.status for one in found] == ["unmet"]
+
+
+def test_time_wait_is_found_by_the_addresses_that_the_socket_had() -> None:
+    found = judged(Expectation(states={"client.c": "TIME-WAIT"}), NAMED, table(5, entry("ESTABLISHED")), table(20, entry("TIME_WAIT", 0)))
+    assert outcome(found) == [("state of client.c", "met", "TIME-WAIT", "TIME-WAIT")]
+
+
+def test_a_socket_in_no_table_is_closed() -> None:
+    assert outcome(judged(Expectation(states={"client.c": "CLOSED"}), NAMED, table(20))) == [("state of client.c", "met", "CLOSED", "CLOSED")]
+
+
+def test_a_path_is_the_whole_history() -> None:
+    steps = [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED")]
+    seen = [
+        SocketState(time=20 + at, host="client", source="tracepoint", old=old, new=new, local=CLIENT, remote=SERVER, inode=77)
+        for at, (old, new) in enumerate(steps)
+    ]
+    whole = ("CLOSED", "SYN-SENT", "ESTABLISHED")
+    assert judged(Expectation(path={"client.c": whole}), NAMED, *seen)[0].status == "met"
+    found = judged(Expectation(path={"client.c": whole[:2]}), NAMED, *seen)
+    assert outcome(found) == [("path of client.c", "unmet", "CLOSED -> SYN-SENT", "CLOSED -> SYN-SENT -> ESTABLISHED")]
+
+
+def test_descriptors_by_number_and_by_change() -> None:
+    before = DescriptorTable(time=5, host="client", process="client", table={0: "/dev/null"})
+    after = DescriptorTable(time=20, host="client", process="client", table={0: "/dev/null", 3: "socket:[77]"})
+    for wanted, status in (({3: "socket", 4: "closed"}, "met"), ({3: "closed"}, "unmet"), ("+1", "met"), ("unchanged", "unmet")):
+        assert {one.status for one in judged(Expectation(fds={"client": wanted}), before, after)} == {status}, wanted
+
+
+def test_counts_are_changes_since_the_run_began() -> None:
+    seen = [SocketCounts(time=time, host="client", counts={"sockets used": count}) for time, count in ((1, 4), (20, 6))]
+    assert judged(Expectation(sockets={"client": {"used": 2}}), *seen)[0].status == "met"
+    assert outcome(judged(Expectation(sockets={"client": {"used": 1}}), *seen)) == [("used of client", "unmet", "+1", "+2")]
+    rising = [Counters(time=time, host="client", counts={"ListenDrops": count}) for time, count in ((1, 0), (20, 3))]
+    for wanted, status in ((">=1", "met"), ("+3", "met"), ("0", "unmet"), ("<3", "unmet")):
+        assert judged(Expectation(counters={"client": {"ListenDrops": wanted}}), *rising)[0].status == status, wanted
+    found = judged(Expectation(counters={"client": {"NoSuchCount": "0"}}), *rising)
+    assert outcome(found) == [("NoSuchCount of client", "lacking", "0", "this kernel has no such count")]
+
+
+def test_listed_means_both_in_proc_and_in_sock_diag() -> None:
+    shown = ListedInodes(time=20, host="client", tables={"tcp": (77,)})
+    hidden = ListedInodes(time=20, host="client", tables={"tcp": ()})
+    yes, no = Expectation(listed={"client.c": True}), Expectation(listed={"client.c": False})
+    assert judged(yes, NAMED, shown, table(20, entry("LISTEN")))[0].status == "met"
+    assert judged(yes, NAMED, shown, table(20))[0].status == "unmet"
+    assert judged(no, NAMED, hidden, table(20))[0].status == "met"
+    assert judged(no, NAMED, hidden, table(20, entry("LISTEN")))[0].status == "unmet"
+
+
+def test_queues_and_kernel_memory() -> None:
+    expect = Expectation(queue={"client.c": {"send": 0, "receive": 10}})
+    assert {one.status for one in judged(expect, NAMED, table(20, entry("ESTABLISHED", receive_queue=10)))} == {"met"}
+    taken = KernelMemory(time=20, host="client", process="client", caches={"TCP": {"allocated": 2, "live": 1}})
+    found = judged(Expectation(memory={"client": {"TCP": {"allocated": 2, "live": 0}}}), taken)
+    assert [one.status for one in found] == ["met", "unmet"]
+
+
+def test_sockets_are_compared_by_the_kernels_object() -> None:
+    twin = Named(time=2, host="client", process="client/p", name="c", fd=3, inode=77)
+    other = Named(time=2, host="client", process="client/q", name="c", fd=3, inode=78)
+    assert judged(Expectation(same=("client.c", "client/p.c")), NAMED, twin)[0].status == "met"
+    assert judged(Expectation(distinct=("client.c", "client/q.c")), NAMED, other)[0].status == "met"
+    assert judged(Expectation(distinct=("client.c", "client/p.c")), NAMED, twin)[0].status == "unmet"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (SourceReport(name="states", available=False, reason="it needs root with BPF"), "it needs root with BPF"),
+        (SourceReport(name="states", available=True, lost=3), "the source states lost 3 observations"),
+    ],
+)
+def test_without_its_evidence_nothing_is_met(source: SourceReport, reason: str) -> None:
+    found = judged(Expectation(path={"client.c": ("CLOSED",)}), NAMED, sources=(source,))
+    assert outcome(found) == [("path", "lacking", "{'client.c': ('CLOSED',)}", reason)]

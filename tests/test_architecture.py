@@ -1,0 +1,71 @@
+"""Imports run one way, and those who observe cannot know the answer."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "netlab"
+PURE = ["errors", "units", "yaml_nodes", "document", "validate", "notation", "topology", "scenario", "timeline", "model", "check", "report"]
+WORLD = {
+    "lab": {"errors", "units", "topology"},
+    "observe": {"errors", "units", "timeline", "lab"},
+    "impair": {"errors", "units", "notation", "topology", "timeline", "lab"},
+    "workload": {"errors", "units", "notation", "topology", "scenario", "timeline", "lab", "observe"},
+}
+STANDALONE = {"lab/pid1.py": {"msgspec"}, "workload/agent.py": {"msgspec"}}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if module.startswith("netlab.") else ""
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+    return names
+
+
+def modules(room: str) -> list[Path]:
+    folder = PACKAGE / room
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_the_pure_side_imports_only_what_lies_before_it(room: str) -> None:
+    allowed = {*PURE[: PURE.index(room) + 1], ""}
+    for path in modules(room):
+        for name in imports(path):
+            assert room_of(name) in allowed, f"{path.relative_to(PACKAGE)} imports {name}"
+
+
+@pytest.mark.parametrize("room", sorted(WORLD))
+def test_the_world_side_never_imports_the_judges(room: str) -> None:
+    allowed = WORLD[room] | {room, ""}
+    for path in modules(room):
+        for name in imports(path):
+            assert room_of(name) in allowed, f"{path.relative_to(PACKAGE)} imports {name}"
+
+
+@pytest.mark.parametrize("file", sorted(STANDALONE))
+def test_what_runs_in_a_bare_interpreter_imports_the_standard_library_only(file: str) -> None:
+    import sys
+
+    for name in imports(PACKAGE / file):
+        top = name.split(".")[0]
+        assert top in sys.stdlib_module_names or top in STANDALONE[file], f"{file} imports {name}"
+
+
+def test_pyroute2_has_one_home() -> None:
+    users = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if any("pyroute2" in name for name in imports(path))}
+    assert users == {"lab/kernel.py"}
+
+
+def test_nothing_imports_all_of_scapy() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        assert "scapy.all" not in imports(path), path

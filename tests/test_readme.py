@@ -1,0 +1,41 @@
+"""Every example of the README runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def test_the_two_commands_open_it() -> None:
+    lines = README.read_text().splitlines()
+    assert [line.split("#")[0].strip() for line in lines[2:4]] == ["make demo", "make test"]
+
+
+@pytest.mark.netns
+def test_its_scenario_passes(tmp_path: Path) -> None:
+    scenario = tmp_path / "handshake.scenario.yaml"
+    scenario.write_text(blocks("yaml")[0])
+    done = subprocess.run([sys.executable, "-m", "netlab", "run", str(scenario)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_topology_is_valid(tmp_path: Path) -> None:
+    topology = tmp_path / "topology.yaml"
+    topology.write_text(blocks("yaml")[1])
+    done = subprocess.run([sys.executable, "-m", "netlab", "validate", str(topology)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.netns
+def test_its_python_runs() -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", blocks("python")[0]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""

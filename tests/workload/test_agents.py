@@ -1,0 +1,89 @@
+"""The agent makes raw calls: every value, errno and buffer is visible, and a blocking call blocks only itself."""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+from networks import one_host
+
+from netlab.lab.lab import Lab
+from netlab.observe.procfs import descriptor_table
+from netlab.workload.agents import AgentProcess, ProcessGone
+
+pytestmark = pytest.mark.netns
+
+
+@pytest.fixture
+def agent() -> Iterator[AgentProcess]:
+    with Lab(one_host()) as lab:
+        made = AgentProcess.start(lab["host"])
+        yield made
+        made.close()
+
+
+def call(agent: AgentProcess, name: str, *args: object, width: str = "int", actor: str = "main") -> tuple[int, int, list[object]]:
+    reply = agent.returned(agent.begin(name, [list(arg) if isinstance(arg, tuple) else ["int", arg] for arg in args], width, actor), 5)
+    assert reply is not None
+    return reply.result, reply.errno, reply.out
+
+
+def test_descriptors_begin_at_three_and_the_agents_own_are_out_of_the_way(agent: AgentProcess) -> None:
+    assert call(agent, "socket", socket.AF_INET, socket.SOCK_STREAM, 0)[0] == 3
+    assert set(descriptor_table("host", "host", agent.pid).table) == {0, 1, 2, 3}
+
+
+def test_bad_pointers_and_bad_lengths_can_be_passed(agent: AgentProcess) -> None:
+    fd = call(agent, "socket", socket.AF_INET, socket.SOCK_STREAM, 0)[0]
+    assert call(agent, "connect", fd, ("bad",), 16)[:2] == (-1, errno.EFAULT)
+    assert call(agent, "bind", fd, ("in", b"\0" * 16), -1)[:2] == (-1, errno.EINVAL)
+    assert call(agent, "getsockname", fd, ("null",), ("inout", struct.pack("=I", 16)))[:2] == (-1, errno.EFAULT)
+    assert call(agent, "close", 999)[:2] == (-1, errno.EBADF)
+
+
+def test_what_a_call_leaves_in_its_buffers_comes_back(agent: AgentProcess) -> None:
+    _, _, out = call(agent, "socketpair", socket.AF_UNIX, socket.SOCK_STREAM, 0, ("out", 8))
+    assert isinstance(out[3], bytes)
+    left, right = struct.unpack("=ii", out[3])
+    assert call(agent, "write", left, ("in", b"hello"), 5, width="ssize")[0] == 5
+    assert call(agent, "read", right, ("out", 10), 10, width="ssize")[2][1] == b"hello" + bytes(5)
+
+
+def test_a_blocking_call_blocks_only_its_actor(agent: AgentProcess) -> None:
+    _, _, out = call(agent, "socketpair", socket.AF_UNIX, socket.SOCK_STREAM, 0, ("out", 8))
+    assert isinstance(out[3], bytes)
+    left, right = struct.unpack("=ii", out[3])
+    number = agent.begin("read", [["int", right], ["out", 1], ["int", 1]], "ssize", "reader")
+    assert agent.settled(number, 5)
+    assert agent.returned(number, 0) is None
+    assert call(agent, "write", left, ("in", b"x"), 1, width="ssize")[0] == 1
+    reply = agent.returned(number, 5)
+    assert reply is not None
+    assert (reply.result, reply.out[1]) == (1, b"x")
+    assert reply.before < reply.after
+
+
+def test_a_large_message_is_not_cut(agent: AgentProcess) -> None:
+    _, _, out = call(agent, "socketpair", socket.AF_UNIX, socket.SOCK_STREAM, 0, ("out", 8))
+    assert isinstance(out[3], bytes)
+    left, _ = struct.unpack("=ii", out[3])
+    assert call(agent, "fcntl", left, 4, os.O_NONBLOCK)[0] == 0
+    assert call(agent, "write", left, ("inout", bytes(1_000_000)), 1_000_000, width="ssize")[0] > 0
+
+
+def test_a_fork_has_a_copy_of_the_descriptors(agent: AgentProcess) -> None:
+    fd = call(agent, "socket", socket.AF_INET, socket.SOCK_STREAM, 0)[0]
+    child, reply = agent.fork("host/p")
+    assert reply.result > 0
+    assert call(child, "close", fd)[0] == 0
+    assert call(child, "close", fd)[:2] == (-1, errno.EBADF)
+    assert call(agent, "close", fd)[0] == 0
+    assert set(descriptor_table("host", "host/p", child.pid).table) == {0, 1, 2}
+    child.close()
+
+
+def test_a_process_that_a_signal_ended_says_which(agent: AgentProcess) -> None:
+    with pytest.raises(ProcessGone, match="status -9"):
+        call(agent, "kill", 9)
