@@ -15,7 +15,8 @@ from typing import Literal
 
 from netlab.observe.tier import Capability, probe
 
-_MACHINES = ("x86_64", "aarch64")
+# Where the numbers of the system calls that tell a blocked call are known.
+_MACHINES = ("x86_64", "aarch64", "riscv64", "s390x", "ppc64le")
 _NOBODY = 65534
 # sysctl, the value that forbids unprivileged user namespaces, the value that allows them.
 _FORBIDDING = (
@@ -24,7 +25,7 @@ _FORBIDDING = (
     ("user.max_user_namespaces", "0", "28633"),
     ("user.max_net_namespaces", "0", "28633"),
 )
-# As root the attempt is made as nobody, since root may do what others may not. A process that changed its user owns its
+# Arguments: the user to become (0: stay), and whether to make a user namespace first. A process that changed its user owns its
 # /proc/self/uid_map again only once it is dumpable.
 _ATTEMPT = """
 import ctypes, errno, json, os, sys
@@ -38,13 +39,14 @@ if int(sys.argv[1]):
     os.setresuid(*[int(sys.argv[1])] * 3)
     libc.prctl(4, 1, 0, 0, 0)
 uid = os.getuid()
-if libc.unshare(0x10000000):
-    done("unshare(CLONE_NEWUSER)", ctypes.get_errno())
-try:
-    with open("/proc/self/uid_map", "w") as file:
-        file.write(f"0 {uid} 1")
-except OSError as error:
-    done("writing /proc/self/uid_map", error.errno)
+if int(sys.argv[2]):
+    if libc.unshare(0x10000000):
+        done("unshare(CLONE_NEWUSER)", ctypes.get_errno())
+    try:
+        with open("/proc/self/uid_map", "w") as file:
+            file.write(f"0 {uid} 1")
+    except OSError as error:
+        done("writing /proc/self/uid_map", error.errno)
 if libc.unshare(0x40000000):
     done("unshare(CLONE_NEWNET)", ctypes.get_errno())
 done("", 0)
@@ -53,7 +55,7 @@ done("", 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing looked at. ``needed`` says for what; ``level`` "required" for any lab, "observer" for more to see, else "optional"."""
+    """One thing looked at. ``needed`` says for what; ``level`` "required" for any lab, "observer" to see more, or "optional"."""
 
     name: str
     available: bool
@@ -95,14 +97,6 @@ def diagnose() -> Diagnosis:
     """Look at everything; takes a few tens of milliseconds."""
     tier = probe()
     rootless = _user_namespaces()
-    labs = Check(
-        name="network namespaces",
-        available=os.geteuid() == 0 or rootless.available,
-        level="required",
-        needed="building any lab",
-        reason="" if os.geteuid() == 0 else rootless.reason,
-        fix="" if os.geteuid() == 0 else " (or as root: sudo netlab-ns ...)".join((rootless.fix, "")),
-    )
     return Diagnosis(
         kernel=platform.release(),
         machine=platform.machine(),
@@ -111,7 +105,7 @@ def diagnose() -> Diagnosis:
         note=tier.note,
         checks=(
             _machine(),
-            labs,
+            _labs(rootless),
             _reno(),
             rootless,
             *(_observer(capability) for capability in tier.capabilities),
@@ -134,28 +128,47 @@ def _machine() -> Check:
     )
 
 
-def _user_namespaces() -> Check:
-    """Make a user and a network namespace as somebody without rights would."""
-    user = _NOBODY if os.geteuid() == 0 else 0
-    tried = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _ATTEMPT, str(user)], capture_output=True, text=True, timeout=30, check=False, cwd="/"
-    )
+def _attempt(*, user: int, user_namespace: bool) -> str:
+    """Make namespaces in a process of its own; what failed, "" when nothing did."""
+    command = [sys.executable, "-I", "-S", "-c", _ATTEMPT, str(user), str(int(user_namespace))]
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd="/")
     try:
         stage, error = json.loads(tried.stdout)
     except ValueError:
         stage, error = "the attempt", (tried.stderr.strip().splitlines() or ["no answer"])[-1]
-    reason = f"{stage} fails: {error}" if stage else ""
+    return f"{stage} fails: {error}" if stage else ""
+
+
+def _labs(rootless: Check) -> Check:
+    """Whether this user gets a network namespace at all: root its own way, others through a user namespace."""
+    root = os.geteuid() == 0
+    reason = _attempt(user=0, user_namespace=False) if root else rootless.reason
+    fix = (
+        "run where root has CAP_SYS_ADMIN (a container needs --cap-add SYS_ADMIN)" if root else f"{rootless.fix}, or sudo netlab-ns"
+    )
+    return Check(
+        name="network namespaces",
+        available=not reason,
+        level="required",
+        needed="building any lab",
+        reason=reason,
+        fix=fix if reason else "",
+    )
+
+
+def _user_namespaces() -> Check:
+    """Tried as root too, as nobody: what root may do says nothing about others."""
+    reason = _attempt(user=_NOBODY if os.geteuid() == 0 else 0, user_namespace=True)
     blame = [(name, allowing) for name, forbidding, allowing in _FORBIDDING if _sysctl(name) == forbidding] if reason else []
-    if blame:
-        reason += f" ({', '.join(f'{name} is {_sysctl(name)}' for name, _ in blame)})"
     commands = "; ".join(f"sudo sysctl -w {name}={allowing}" for name, allowing in blame)
+    otherwise = "allow user namespaces in this container (its seccomp profile), or boot a kernel with CONFIG_USER_NS=y"
     return Check(
         name="unprivileged user namespaces",
-        available=not stage,
+        available=not reason,
         level="optional",
         needed="labs without root",
-        reason=reason,
-        fix=commands or ("" if not stage else "allow user namespaces in this container (seccomp profile), or boot with CONFIG_USER_NS=y"),
+        reason=reason + (f" ({', '.join(f'{name} is {_sysctl(name)}' for name, _ in blame)})" if blame else ""),
+        fix=(commands or otherwise) if reason else "",
     )
 
 

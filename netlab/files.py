@@ -54,7 +54,8 @@ def found(paths: Iterable[str]) -> tuple[list[Found], list[Problem]]:
                 files.setdefault(str(inner), False)
         else:
             files[path] = True
-    kinds, problems = [], []
+    kinds: list[Found] = []
+    problems: list[Problem] = []
     for file, named in files.items():
         try:
             kinds.append(Found(path=file, kind=kind_of(file), named=named))
@@ -66,7 +67,9 @@ def found(paths: Iterable[str]) -> tuple[list[Found], list[Problem]]:
 def not_this(file: Found, fix: str) -> Problem:
     """The problem of a file that is not of the kind that a command takes."""
     what = "neither a topology (nodes, links), nor a scenario (steps), nor claims (claims)"
-    return Problem(Place(file.path, 1, 1), f"this is {what if file.kind is Kind.OTHER else f'a file of kind {file.kind.value}'}", fix)
+    return Problem(
+        Place(file.path, 1, 1), f"this is {what if file.kind is Kind.OTHER else f'a file of kind {file.kind.value}'}", fix
+    )
 
 
 def _below(directory: Path) -> Iterator[Path]:

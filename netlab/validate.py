@@ -151,8 +151,12 @@ _WORDS: dict[str, Callable[[Any, dict[str, Any], str], str]] = {
     "model_type": _type("a mapping"),
     "greater_than_equal": _limit("small", "ge"),
     "less_than_equal": _limit("large", "le"),
-    "too_short": lambda given, context, message: f"too few: {context['actual_length']}, at least {context['min_length']} are needed",
-    "too_long": lambda given, context, message: f"too many: {context['actual_length']}, at most {context['max_length']} are allowed",
+    "too_short": lambda given, context, message: (
+        f"too few: {context['actual_length']}, at least {context['min_length']} are needed"
+    ),
+    "too_long": lambda given, context, message: (
+        f"too many: {context['actual_length']}, at most {context['max_length']} are allowed"
+    ),
     "string_too_short": lambda given, context, message: "this must not be empty",
 }
 

@@ -83,8 +83,8 @@ def _packets(expect: Expectation, view: View, window: Window, final: bool) -> It
     expected = ", ".join(pattern.text for pattern in expect.packets.patterns) or "none"
     if result.status == "mismatch":
         evidence = result.used if result.first_wrong is None else (*result.used, result.first_wrong)
-        for found in result.mismatches:
-            yield Finding(field=found.field, status="broken", expected=found.expected, actual=found.actual, evidence=evidence)
+        for field, wanted, actual in result.mismatches:
+            yield Finding(field=field, status="broken", expected=wanted, actual=actual, evidence=evidence)
     else:
         status: Status = "met" if result.status == "matched" else "unmet"
         yield Finding(

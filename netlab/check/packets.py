@@ -3,14 +3,14 @@
 It decides nothing about time-outs or about lost captures: whoever asks says when no more packets are due (``final``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
-from netlab.check.packet_fields import differences
+from netlab.check.packet_fields import Difference, differences
 from netlab.check.packet_view import view
-from netlab.check.verdicts import Mismatch
 from netlab.notation.packets import PacketPattern
 from netlab.scenario.spec import PacketsExpected
 from netlab.timeline.streams import SeenPacket, describe, flags_text, options_text, packets_of
@@ -23,12 +23,12 @@ _State = tuple[int, int, int]
 class PacketMatch(msgspec.Struct, frozen=True, kw_only=True):
     """What came of matching. "pending": what was seen fits so far and more is due.
 
-    ``mismatches`` tell the first packet that differs, as a whole and field by field, or each one that is missing. ``used`` are
-    the indices, in the timeline's observations, of the packets that were matched, ``first_wrong`` that of the one that was not.
+    ``mismatches``, each (field, expected, actual), tell the first packet that differs, as a whole and field by field, or each
+    pattern that lacks a packet. ``used`` are the indices, in the timeline's observations, of the packets that were matched, ``first_wrong`` that of the one that was not.
     """
 
     status: Literal["matched", "pending", "mismatch"]
-    mismatches: tuple[Mismatch, ...] = ()
+    mismatches: tuple[Difference, ...] = ()
     used: tuple[int, ...] = ()
     first_wrong: int | None = None
 
@@ -42,16 +42,16 @@ class _Window(msgspec.Struct, frozen=True):
     def since(self, last: int) -> int:
         return self.packets[last].packet.time if last >= 0 else self.began
 
-    def differ(self, pattern: PacketPattern, at: int, last: int) -> tuple[tuple[str, str, str], ...]:
+    def differ(self, pattern: PacketPattern, at: int, last: int) -> tuple[Difference, ...]:
         return differences(pattern, self.packets[at], self.nodes, since=self.since(last), slack=self.slack)
 
 
 def match(
     expected: PacketsExpected,
     timeline: Timeline,
-    *,
     start: int = -1,
     end: int | None = None,
+    *,
     final: bool = False,
     seen: Sequence[SeenPacket] | None = None,
 ) -> PacketMatch:
@@ -102,8 +102,8 @@ def _sequence(patterns: tuple[PacketPattern, ...], window: _Window, final: bool)
     if not final:
         return PacketMatch(status="pending", used=used)
     due, count, _ = max(reachable)
-    missing = [(pattern, count if at == due else 0, at) for at, pattern in enumerate(patterns) if at >= due]
-    return PacketMatch(status="mismatch", mismatches=_missing(missing), used=used)
+    missing = _missing((at, pattern, count if at == due else 0) for at, pattern in enumerate(patterns) if at >= due)
+    return PacketMatch(status="mismatch", mismatches=missing, used=used)
 
 
 def _closure(states: set[_State], patterns: tuple[PacketPattern, ...]) -> set[_State]:
@@ -123,28 +123,21 @@ def _closure(states: set[_State], patterns: tuple[PacketPattern, ...]) -> set[_S
     return found
 
 
-def _differs(patterns: tuple[PacketPattern, ...], window: _Window, at: int, reachable: set[_State]) -> tuple[Mismatch, ...]:
+def _differs(patterns: tuple[PacketPattern, ...], window: _Window, at: int, reachable: set[_State]) -> tuple[Difference, ...]:
     """What is wrong with the packet at this position, against the nearest of the patterns that were due."""
-    candidates = [
-        (len(found), due, found)
-        for due, _, last in reachable
-        if due < len(patterns)
-        for found in [window.differ(patterns[due], at, last)]
-    ]
-    number, actual = f"packet {at + 1}", describe(window.packets[at], window.nodes, ports=False)
+    number, actual = f"packet {at + 1}", describe(window.packets[at], window.nodes)
+    due_now = ((due, window.differ(patterns[due], at, last)) for due, _, last in reachable if due < len(patterns))
+    candidates = sorted((len(found), due, found) for due, found in due_now)
     if not candidates:
-        return (Mismatch(field=number, expected="no more packets" if patterns else "no packets", actual=actual),)
-    _, due, found = min(candidates)
-    whole = Mismatch(field=number, expected=pattern_text(patterns[due]), actual=actual)
-    return (whole, *(Mismatch(field=f"{number} {field}", expected=wanted, actual=was) for field, wanted, was in found))
+        return ((number, "no more packets" if patterns else "no packets", actual),)
+    _, due, found = candidates[0]
+    return ((number, pattern_text(patterns[due]), actual), *((f"{number} {field}", wanted, was) for field, wanted, was in found))
 
 
-def _missing(due: Sequence[tuple[PacketPattern, int, int]]) -> tuple[Mismatch, ...]:
+def _missing(due: Iterable[tuple[int, PacketPattern, int]]) -> tuple[Difference, ...]:
     return tuple(
-        Mismatch(
-            field=f"pattern {at + 1}", expected=pattern_text(pattern), actual=f"{met} of {pattern.count[0]}" if met else "none"
-        )
-        for pattern, met, at in due
+        (f"pattern {at + 1}", pattern_text(pattern), f"{met} of {pattern.count[0]}" if met else "none")
+        for at, pattern, met in due
         if met < pattern.count[0]
     )
 
@@ -153,42 +146,33 @@ def _unordered(patterns: tuple[PacketPattern, ...], window: _Window, final: bool
     # All packets can be placed, and all that is due can be filled: then both can at once (Mendelsohn and Dulmage 1958).
     total = len(window.packets)
     fits = [[not window.differ(pattern, at, at - 1) for pattern in patterns] for at in range(total)]
-    slots = [kind for kind, pattern in enumerate(patterns) for _ in range(total if pattern.count[1] is None else pattern.count[1])]
+    most = (total if pattern.count[1] is None else min(total, pattern.count[1]) for pattern in patterns)
+    places = [kind for kind, count in enumerate(most) for _ in range(count)]
+    choices = [[place for place, kind in enumerate(places) if fits[at][kind]] for at in range(total)]
     placed: dict[int, int] = {}
     for at in range(total):
-        choices = {one: [slot for slot, kind in enumerate(slots) if fits[one][kind]] for one in range(at + 1)}
-        if _augment(at, choices, placed, set()):
-            continue
-        taken = {slots[slot] for slot in placed}
-        free = {
-            (kind, 0, at - 1)
-            for kind in range(len(patterns))
-            if kind not in taken or slots.count(kind) > _times_used(kind, slots, placed)
-        }
-        return PacketMatch(
-            status="mismatch",
-            mismatches=_differs(patterns, window, at, free),
-            used=_used(window, range(at)),
-            first_wrong=window.packets[at].index,
-        )
+        if not _augment(at, choices, placed, set()):
+            room = Counter(places) - Counter(places[place] for place in placed)
+            return PacketMatch(
+                status="mismatch",
+                mismatches=_differs(patterns, window, at, {(kind, 0, at - 1) for kind in room}),
+                used=_used(window, range(at)),
+                first_wrong=window.packets[at].index,
+            )
     used = _used(window, range(total))
     due = [kind for kind, pattern in enumerate(patterns) for _ in range(pattern.count[0])]
+    wanting = [[at for at in range(total) if fits[at][kind]] for kind in due]
     filled: dict[int, int] = {}
-    wanting = {place: [at for at in range(total) if fits[at][kind]] for place, kind in enumerate(due)}
-    empty = [due[place] for place in range(len(due)) if not _augment(place, wanting, filled, set())]
+    empty = [kind for place, kind in enumerate(due) if not _augment(place, wanting, filled, set())]
     if not empty:
         return PacketMatch(status="matched", used=used)
     if not final:
         return PacketMatch(status="pending", used=used)
-    missing = [(patterns[kind], patterns[kind].count[0] - empty.count(kind), kind) for kind in sorted(set(empty))]
-    return PacketMatch(status="mismatch", mismatches=_missing(missing), used=used)
+    missing = _missing((kind, pattern, pattern.count[0] - empty.count(kind)) for kind, pattern in enumerate(patterns))
+    return PacketMatch(status="mismatch", mismatches=missing, used=used)
 
 
-def _times_used(kind: int, slots: Sequence[int], placed: Mapping[int, int]) -> int:
-    return sum(1 for slot in placed if slots[slot] == kind)
-
-
-def _augment(one: int, choices: Mapping[int, Sequence[int]], taken: dict[int, int], tried: set[int]) -> bool:
+def _augment(one: int, choices: Sequence[Sequence[int]], taken: dict[int, int], tried: set[int]) -> bool:
     """Give ``one`` a place in ``taken`` (place to holder), moving others along where that makes room."""
     for place in choices[one]:
         if place in tried:

@@ -1,7 +1,7 @@
 """Header fields straight from a frame's bytes: what a check or a reader asks of a packet, without a dissector.
 
 It reads Ethernet, VLAN tags, ARP, IPv4, IPv6 with its extension headers, TCP, UDP and ICMP, and knows nothing of other packets:
-no streams, no reassembly. It never raises: a cut or senseless frame gives what could be read, and ``malformed`` says what could not.
+no streams, no reassembly. It never raises: a cut or senseless frame gives what could be read, ``malformed`` says what could not.
 """
 
 import struct
@@ -196,7 +196,7 @@ def _transport(protocol: str, data: bytes, length: int, pseudo: bytes | None, fo
     if protocol == "udp":
         _need(data, 0, 8, "udp")
         found["sport"], found["dport"], size, value = struct.unpack_from("!HHHH", data)
-        if size and (size < 8 or size > length and pseudo is not None):
+        if size and (size < 8 or (size > length and pseudo is not None)):
             raise _CutError(f"udp: a length of {size} in an IP payload of {length} bytes")
         length = min(size or length, length)
         data = data[:length]

@@ -49,7 +49,9 @@ class _Numbering:
 
     def known(self, headers: Headers) -> tuple[int | None, int | None]:
         """Fold one segment in: the initial numbers that its seq and its ack count from."""
-        assert headers.sport is not None and headers.dport is not None and headers.seq is not None and headers.ack is not None
+        assert headers.sport is not None
+        assert headers.dport is not None
+        assert headers.seq is not None
         here, there = (headers.source, headers.sport), (headers.target, headers.dport)
         connection = (here, there) if here <= there else (there, here)
         direction = 0 if here <= there else 1
@@ -72,7 +74,8 @@ class _Numbering:
 
     @staticmethod
     def _goes_along(reopening: _Reopening, headers: Headers, direction: int) -> bool:
-        assert headers.seq is not None and headers.ack is not None
+        assert headers.seq is not None
+        assert headers.ack is not None
         if direction == reopening.direction:
             return "S" not in headers.flags and headers.seq == (reopening.initial + 1) % 2**32
         if "." not in headers.flags:
@@ -82,6 +85,20 @@ class _Numbering:
 
 def _signed(number: int, initial: int | None) -> int:
     return number if initial is None else (number - initial + 2**31) % 2**32 - 2**31
+
+
+class Numberer:
+    """Numbers segments one at a time, as one place on their way sees them: for what decides before the next one comes."""
+
+    def __init__(self) -> None:
+        self._account = _Numbering()
+
+    def numbers(self, headers: Headers) -> Numbers:
+        """Fold in what passes next; gives its relative numbers."""
+        if headers.seq is None or headers.ack is None:
+            return Numbers()
+        own, opposite = self._account.known(headers)
+        return Numbers(_signed(headers.seq, own), _signed(headers.ack, opposite) if "." in headers.flags else None)
 
 
 def packets_of(observations: Iterable[AnyObservation]) -> tuple[SeenPacket, ...]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface
 
 from netlab.errors import Place, Problem
-from netlab.topology.schema import Interface, LinkFile, Network, NodeFile
+from netlab.topology.networks import Interface, Network
+from netlab.topology.schema import LinkFile, NodeFile
 
 _POOLS = {
     4: (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"), IPv4Network("100.64.0.0/10")),
@@ -145,9 +146,7 @@ def _given(segment: Segment, nodes: dict[str, NodeFile], problems: list[Problem]
         segment.given = bool(chosen)
 
 
-def _segment(
-    segment: Segment, nodes: dict[str, NodeFile], addresses: dict[End, list[Interface]], problems: list[Problem]
-) -> None:
+def _segment(segment: Segment, nodes: dict[str, NodeFile], addresses: dict[End, list[Interface]], problems: list[Problem]) -> None:
     used: dict[IPv4Address | IPv6Address, str] = {}
     chosen: dict[End, list[Interface]] = {}
     for cable in segment.cables:

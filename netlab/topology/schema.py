@@ -1,14 +1,12 @@
 """A topology file's keys and their types, as pydantic models. What the values mean together is not known here."""
 
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_interface, ip_network
+from ipaddress import ip_interface, ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from netlab.topology.networks import Network
 from netlab.validate import Piece, shown
-
-Network = IPv4Network | IPv6Network
-Interface = IPv4Interface | IPv6Interface
 
 _UNUSABLE = (
     ("0.0.0.0/8", "stands for this host itself"),
@@ -35,7 +33,7 @@ def _network(text: Any) -> Any:
         raise ValueError(f"{text} is an address within its subnet, not the subnet; did you mean {network}?")
     for unusable, why in _UNUSABLE:
         other = ip_network(unusable)
-        if network.version == other.version and network.overlaps(other):  # type: ignore[arg-type]
+        if network.version == other.version and network.overlaps(other):
             raise ValueError(f"{network} cannot be used on a link: {unusable} {why}")
     return network
 
@@ -85,7 +83,9 @@ class RuleFile(Piece):
 
     match: str = Field(description='a packet pattern; "..." is every packet')
     action: Literal["drop", "hold"] = Field(description="what becomes of the packet")
-    nth: Annotated[list[Nth], BeforeValidator(listed)] = Field(default=[], description="which of those that match, from 1; left out: all")
+    nth: Annotated[list[Nth], BeforeValidator(listed)] = Field(
+        default=[], description="which of the matching, from 1; left out: all"
+    )
     barrier: str | None = Field(default=None, min_length=1, description="where held packets wait for a release step")
 
 
@@ -115,4 +115,4 @@ class TopologyFile(Piece):
 
     name: str | None = Field(default=None, min_length=1)
     nodes: dict[str, NodeFile] = Field(min_length=1)
-    links: list[LinkFile] = []
+    links: list[LinkFile] = Field(default=[])

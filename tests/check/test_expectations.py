@@ -71,12 +71,14 @@ def test_states_must_hold_together() -> None:
 
 
 def test_time_wait_is_found_by_the_addresses_that_the_socket_had() -> None:
-    found = judged(Expectation(states={"client.c": "TIME-WAIT"}), NAMED, table(5, entry("ESTABLISHED")), table(20, entry("TIME_WAIT", 0)))
+    before, after = table(5, entry("ESTABLISHED")), table(20, entry("TIME_WAIT", 0))
+    found = judged(Expectation(states={"client.c": "TIME-WAIT"}), NAMED, before, after)
     assert outcome(found) == [("state of client.c", "met", "TIME-WAIT", "TIME-WAIT")]
 
 
 def test_a_socket_in_no_table_is_closed() -> None:
-    assert outcome(judged(Expectation(states={"client.c": "CLOSED"}), NAMED, table(20))) == [("state of client.c", "met", "CLOSED", "CLOSED")]
+    found = judged(Expectation(states={"client.c": "CLOSED"}), NAMED, table(20))
+    assert outcome(found) == [("state of client.c", "met", "CLOSED", "CLOSED")]
 
 
 def test_a_path_is_the_whole_history() -> None:

@@ -1,0 +1,360 @@
+"""The command line: reads arguments, calls what does the work, turns errors into messages and exit statuses.
+
+It refuses to know how anything is done. Only click is imported here; each command imports what it needs, so that --help is quick.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import netlab
+
+if TYPE_CHECKING:
+    from netlab.check.result import RunResult
+    from netlab.errors import Problem
+    from netlab.scenario.spec import NotTested, Scenario
+    from netlab.units import Duration
+
+FAILED, WRONG_INPUT, INCONCLUSIVE, UNABLE, BUG, INTERRUPTED = 1, 2, 3, 4, 70, 130
+
+
+class _Edge(click.Group):
+    """The group of all commands; what a command raises becomes a message and an exit status here, and only here."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from netlab.errors import HostError, SpecError
+
+        try:
+            given = super().invoke(ctx)
+            sys.stdout.flush()
+            return given
+        except (click.exceptions.Exit, click.ClickException):
+            raise
+        except SpecError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(WRONG_INPUT)
+        except HostError as error:
+            click.echo(f"this machine cannot do it: {error}", err=True)
+            ctx.exit(UNABLE)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            _discard_output()
+            ctx.exit(0)
+        except Exception:  # noqa: BLE001 - the last resort: whatever is left is a bug, and is told as one
+            import traceback
+
+            click.echo(traceback.format_exc(), err=True)
+            click.echo("This is a bug of netlab's. Please report it with the lines above and the output of netlab-ns doctor.", err=True)
+            ctx.exit(BUG)
+
+
+class _Length(click.ParamType):
+    """A Duration: 5s, 200ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Duration":
+        from netlab.units import Duration
+
+        try:
+            parsed = Duration.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if parsed.ns == 0:
+            self.fail("it must be longer than 0", param, ctx)
+        return parsed
+
+
+class _Size(click.ParamType):
+    """A number of bytes: 8388608, 512k, 8M."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).lower().removesuffix("ib").removesuffix("b")
+        factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:], 1)
+        number = text[:-1] if factor > 1 else text
+        if not (number.isascii() and number.isdigit()) or not int(number):
+            self.fail(f"{value!r} is not a size: a whole number of bytes, or with k, M or G, such as 8M", param, ctx)
+        return int(number) * factor
+
+
+def _writable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse before a long run what could not be written after it."""
+    if value is not None and value != "-":
+        folder = os.path.dirname(value) or "."
+        if os.path.isdir(value) or not os.path.isdir(folder):
+            raise click.BadParameter(f"{value}: " + ("this is a directory" if os.path.isdir(value) else f"no directory {folder}"))
+        if not os.access(value if os.path.exists(value) else folder, os.W_OK):
+            raise click.BadParameter(f"{value}: not writable")
+    return value
+
+
+def _running(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that runs scenarios."""
+    options = (
+        click.option("--json", metavar="FILE", callback=_writable, help="Write the whole result as JSON; - is standard output."),
+        click.option("--junit", metavar="FILE", callback=_writable, help="Write JUnit XML."),
+        click.option("--pcap", metavar="FILE", callback=_writable, help="Write the packets as pcapng, verdicts as their comments."),
+        click.option("--timeout", type=_Length(), help="How long a call may take, in place of what the scenarios say."),
+        click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many scenarios run at once."),
+        click.option("--capture-buffer", type=_Size(), metavar="SIZE", help="Capture buffer of each node: 512k, 8M."),
+        click.option("--no-payload", is_flag=True, help="Leave payloads out of what is written."),
+        click.option("--allow-inconclusive", is_flag=True, help="Exit with 0, not 3, when some verdict is INCONCLUSIVE and none FAIL."),
+        click.option("--strict", is_flag=True, help="Known deviations from the document fail."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(cls=_Edge, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(netlab.__version__, prog_name="netlab-ns")
+def cli() -> None:
+    """Networks from YAML, real sockets, one timeline, judged by a cited model of the sockets API.
+
+    Exit status: 0 all passed, 1 some verdict is FAIL, 2 the input is wrong, 3 none failed but some are INCONCLUSIVE, 4 nothing could
+    run on this machine, 70 a bug of netlab's, 130 interrupted.
+    """
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path())
+@_running
+def run(paths: Sequence[str], **options: Any) -> None:
+    """Build, run and judge scenarios."""
+    from netlab.files import Kind, found, not_this
+    from netlab.scenario.load import load_claims, load_scenarios
+
+    files, problems = found(paths)
+    scenarios: list[Scenario] = []
+    not_tested: list[NotTested] = []
+    for file in files:
+        if file.kind is Kind.CLAIMS:
+            claims, untested = _gathered(problems, lambda path=file.path: load_claims(path)) or ((), ())
+            scenarios += claims
+            not_tested += untested
+        elif file.kind is Kind.SCENARIO:
+            scenarios += _gathered(problems, lambda path=file.path: load_scenarios(path)) or ()
+        elif file.named:
+            problems.append(not_this(file, "run takes scenarios; see netlab-ns plan FILE for a topology"))
+        elif file.kind is Kind.OTHER:
+            click.echo(f"{file.path}: left out: neither a topology, nor a scenario, nor claims", err=True)
+    _refuse(problems)
+    if not scenarios:
+        raise click.UsageError(f"no scenario in {', '.join(paths)}")
+    _run(scenarios, not_tested, progress=False, **options)
+
+
+@cli.command()
+@click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Only the claims of this group; may be repeated.")
+@_running
+def conform(claims: Sequence[str], groups: Sequence[str], **options: Any) -> None:
+    """Hold this machine against the documented model's claims."""
+    from netlab.model.claims_shipped import shipped
+
+    scenarios, not_tested = shipped()
+    _known("claim", claims, [scenario.name for scenario in scenarios])
+    _known("group", groups, [scenario.claim.group for scenario in scenarios if scenario.claim])
+    if claims or groups:
+        chosen = [one for one in scenarios if one.name in claims or (one.claim is not None and one.claim.group in groups)]
+        _run(chosen, (), progress=True, **options)
+    else:
+        _run(scenarios, not_tested, progress=True, **options)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path())
+def validate(paths: Sequence[str]) -> None:
+    """Check topologies, scenarios and claims, and tell everything that is wrong with them."""
+    from netlab.files import Kind, found, not_this
+    from netlab.scenario.load import load_claims, load_scenarios
+    from netlab.topology.load import load_topology
+
+    files, problems = found(paths)
+    for file in files:
+        told: object = None
+        if file.kind is Kind.TOPOLOGY:
+            topology = _gathered(problems, lambda path=file.path: load_topology(path))
+            told = topology and f"topology {topology.name}, {_many(topology.nodes, 'node')}, {_many(topology.links, 'link')}"
+        elif file.kind is Kind.SCENARIO:
+            scenarios = _gathered(problems, lambda path=file.path: load_scenarios(path))
+            told = scenarios and ", ".join(f"scenario {one.name}, {_many(one.steps, 'step')}" for one in scenarios)
+        elif file.kind is Kind.CLAIMS:
+            both = _gathered(problems, lambda path=file.path: load_claims(path))
+            told = both and f"{_many(both[0], 'claim')}, {len(both[1])} not tested"
+        else:
+            problems.append(not_this(file, "leave it out, or mend its top-level keys"))
+        if told:
+            click.echo(f"{file.path}: OK: {told}")
+    _refuse(problems)
+    if not files:
+        raise click.UsageError(f"no YAML file in {', '.join(paths)}")
+
+
+@cli.command()
+@click.argument("path", metavar="FILE")
+def plan(path: str) -> None:
+    """Print what would be built from a topology, a file or a name, or for a scenario; touches no kernel."""
+    from netlab.files import Kind, kind_of
+    from netlab.scenario.load import load_scenarios
+    from netlab.topology.load import find_topology, load_topology
+    from netlab.topology.plan import plan as planned
+
+    if os.path.exists(path) and kind_of(path) is Kind.SCENARIO:
+        topologies = [scenario.topology for scenario in load_scenarios(path)]
+    else:
+        topologies = [load_topology(find_topology(path, None))]
+    for topology in topologies:
+        for line in planned(topology).lines():
+            click.echo(line)
+
+
+@cli.command()
+@click.argument("claim", required=False, metavar="[ID]")
+def model(claim: str | None) -> None:
+    """List the documented model's claims, show one by its id, or the table of TCP's states (tcp)."""
+    from netlab.model.claims_shipped import shipped
+    from netlab.report import model as tell
+
+    if claim == "tcp":
+        lines = tell.tcp_states()
+    else:
+        scenarios, not_tested = shipped()
+        if claim is not None:
+            _known("claim", [claim], [one.name for one in scenarios] + [one.id for one in not_tested])
+        lines = tell.claims(scenarios, not_tested) if claim is None else tell.claim(claim, scenarios, not_tested)
+    for line in lines:
+        click.echo(line)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def doctor(as_json: bool) -> None:
+    """Tell what this machine can do, what each missing thing would need, and the command that supplies it."""
+    from netlab.doctor import diagnose
+    from netlab.report import health
+
+    diagnosis = diagnose()
+    for line in health.json_lines(diagnosis) if as_json else health.lines(diagnosis):
+        click.echo(line)
+    if not diagnosis.usable:
+        click.get_current_context().exit(UNABLE)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name or an output that the terminal's encoding lacks must not end a report.
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    cli(prog_name="netlab-ns")
+
+
+def _run(scenarios: Sequence["Scenario"], not_tested: Sequence["NotTested"], *, progress: bool, **options: Any) -> None:
+    import time
+
+    from netlab.report.outputs import Outputs
+    from netlab.report.strict import strict
+    from netlab.run import RunOptions, run_all
+
+    outputs = Outputs(json=options["json"], junit=options["junit"], pcap=options["pcap"])
+    if outputs.paths.count("-") > 1:
+        raise click.UsageError("only one report can go to standard output")
+    chosen = {"timeout": options["timeout"], "jobs": options["jobs"], "payload": not options["no_payload"]}
+    if options["capture_buffer"] is not None:
+        chosen["capture_buffer"] = options["capture_buffer"]
+    began = time.monotonic()
+    with _Progress(len(scenarios), shown=progress and sys.stderr.isatty()) as shown:
+        result = run_all(scenarios, RunOptions(**chosen), shown.advance, not_tested=not_tested)
+    elapsed = time.monotonic() - began
+    if options["strict"]:
+        result = strict(result)
+    try:
+        outputs.write(result, elapsed=elapsed)
+    except BrokenPipeError:
+        _discard_output()
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from error
+    click.get_current_context().exit(status(result, allow_inconclusive=options["allow_inconclusive"]))
+
+
+def status(result: "RunResult", *, allow_inconclusive: bool = False) -> int:
+    """The exit status of a finished run."""
+    if result.outcome == "FAIL":
+        return FAILED
+    if not any(scenario.timeline.observations for scenario in result.scenarios):
+        return UNABLE  # not one lab came up
+    return INCONCLUSIVE if result.outcome == "INCONCLUSIVE" and not allow_inconclusive else 0
+
+
+class _Progress:
+    """A bar on standard error, gone when the run is over. ``advance`` may be called from any thread."""
+
+    def __init__(self, length: int, *, shown: bool) -> None:
+        import threading
+
+        self._lock = threading.Lock()
+        self._bar: Any = click.progressbar(length=length, label="claims", file=sys.stderr, show_pos=True) if shown else None
+
+    def __enter__(self) -> "_Progress":
+        if self._bar is not None:
+            self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+
+    def advance(self, _: object) -> None:
+        """One more is done."""
+        if self._bar is not None:
+            with self._lock:
+                self._bar.update(1)
+
+
+def _gathered(problems: "list[Problem]", load: Callable[[], Any]) -> Any:
+    """What ``load`` gives; None after a SpecError, whose problems are kept so that all files' are told at once."""
+    from netlab.errors import SpecError
+
+    try:
+        return load()
+    except SpecError as error:
+        problems += error.problems
+        return None
+
+
+def _refuse(problems: "Sequence[Problem]") -> None:
+    from netlab.errors import SpecError
+
+    if problems:
+        raise SpecError(*problems)
+
+
+def _known(what: str, names: Sequence[str], there: Sequence[str]) -> None:
+    import difflib
+
+    for name in names:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, 1)
+            hint = f"did you mean {near[0]}?" if near else f"netlab-ns model lists every {what}"
+            raise click.UsageError(f"no {what} {name!r}; {hint}")
+
+
+def _many(things: Sequence[object], word: str) -> str:
+    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
+
+
+def _discard_output() -> None:
+    """Nobody reads standard output any more: what is still buffered for it goes nowhere, and quietly."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,51 @@
+"""Writes a run's result to where the user wants it: text always, JSON, JUnit and pcapng where asked; "-" is standard output.
+
+While one of them takes standard output, the text goes to standard error.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from netlab.check.result import RunResult
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """Where each report goes: a path, "-" for standard output, or None when it is not wanted."""
+
+    json: str | None = None
+    junit: str | None = None
+    pcap: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All that are wanted."""
+        return tuple(path for path in (self.json, self.junit, self.pcap) if path is not None)
+
+    @property
+    def text(self) -> TextIO:
+        """Where the text goes."""
+        return sys.stderr if STDOUT in self.paths else sys.stdout
+
+    def write(self, result: RunResult, *, elapsed: float | None = None) -> None:
+        """Write every report. Raises OSError, with the file's name, for one that cannot be written; the text is written before."""
+        from netlab.report import json, junit, pcapng, text
+
+        text.write(result, self.text, elapsed=elapsed)
+        self.text.flush()
+        writers: tuple[tuple[str | None, Callable[[RunResult], bytes]], ...] = (
+            (self.json, json.dumps),
+            (self.junit, junit.dumps),
+            (self.pcap, pcapng.dumps),
+        )
+        for path, dumps in writers:
+            if path == STDOUT:
+                sys.stdout.buffer.write(dumps(result))
+                sys.stdout.buffer.flush()
+            elif path is not None:
+                Path(path).write_bytes(dumps(result))

@@ -1,0 +1,163 @@
+"""One packet against one pattern: every field that differs.
+
+It knows nothing of order or of counts: that is the matcher's business.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+import msgspec
+
+from netlab.notation.packets import PacketPattern
+from netlab.timeline.headers import Headers
+from netlab.timeline.streams import SeenPacket, flags_text, options_text, owner
+from netlab.timeline.timeline import Node
+
+Difference = tuple[str, str, str]
+"""A field, what it should have been, and what it was."""
+
+_OPTION_ALIASES = {"tfo": "fastopen", "exp-tfo": "fastopen", "sackok": "sackOK", "ts": "TS"}
+_TIMESTAMPS = re.compile(r"val\s+(\d+)\s+ecr\s+(\d+)")
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """An end of a packet as a pattern writes it, taken apart: ``name`` is a node or an address, or "" when only a port is given."""
+
+    name: str = ""
+    interface: str = ""
+    port: int | None = None
+
+
+def endpoint(text: str, nodes: Mapping[str, Node]) -> Endpoint:
+    """Take apart ``node``, ``node.interface``, ``node:port``, ``node.interface:port``, ``10.0.0.1``, ``[fd00::1]:80``."""
+    bracketed = re.fullmatch(r"\[([^]]+)\](?::(\d+))?", text)
+    if bracketed:
+        return Endpoint(_canonical(bracketed[1]), port=int(bracketed[2]) if bracketed[2] else None)
+    name, port = text, None
+    if text not in nodes and text.count(":") == 1 and text.rpartition(":")[2].isdigit():
+        name, port = text.rpartition(":")[0], int(text.rpartition(":")[2])
+    if name in nodes or _canonical(name) != "":
+        return Endpoint(_canonical(name) or name, port=port)
+    node, dot, interface = name.rpartition(".")
+    return Endpoint(node, interface, port) if dot else Endpoint(name, port=port)
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return ""
+
+
+def at_end(seen: SeenPacket, end: Endpoint, nodes: Mapping[str, Node], *, sending: bool) -> bool:
+    """Whether the packet's source (``sending``) or target is this end."""
+    headers = seen.headers
+    address, port = (headers.source, headers.sport) if sending else (headers.target, headers.dport)
+    if end.port is not None and end.port != port:
+        return False
+    if not end.name or end.name == address:
+        return True
+    node = nodes.get(end.name)
+    if node is None:
+        return False
+    if any(address in own for name, own in node.addresses.items() if end.interface in ("", name)):
+        return True
+    # Link-local, loopback and spoofed addresses belong to no node: the frame itself tells where it was sent, or where it came.
+    here = seen.packet.host == end.name and end.interface in ("", seen.packet.interface)
+    passing = seen.packet.direction == ("out" if sending else "in") or seen.packet.interface == "lo"
+    return here and passing and not owner(address, nodes)
+
+
+def differences(
+    pattern: PacketPattern, seen: SeenPacket, nodes: Mapping[str, Node], *, since: int | None = None, slack: int = 0
+) -> tuple[Difference, ...]:
+    """Every field of the packet that is not as the pattern says. ``since`` is the time of the packet matched before."""
+    if pattern.any:
+        return ()
+    headers = seen.headers
+    found: list[Difference] = []
+    for field, text, sending in (("source", pattern.source, True), ("target", pattern.target, False)):
+        end = endpoint(text, nodes)
+        if text and not at_end(seen, end, nodes, sending=sending):
+            unknown = end.name and end.name not in nodes and not _canonical(end.name)
+            found.append((field, f"{text} (no such node)" if unknown else text, _end_text(headers, nodes, end, sending)))
+    protocol = pattern.protocol or ("tcp" if pattern.flags is not None or pattern.options else "")
+    if protocol and headers.protocol != protocol:
+        found.append(("protocol", protocol, headers.protocol))
+        return tuple(found)
+    if pattern.flags is not None and headers.flags != pattern.flags:
+        found.append(("flags", flags_text(pattern.flags), flags_text(headers.flags)))
+    found += _options(pattern, headers)
+    for field, expected in pattern.fields:
+        actual = field_value(seen, field)
+        if actual != expected and not (field in ("checksum", "ip_checksum") and not seen.packet.checksum_valid):
+            found.append((field, str(expected), "none" if actual is None else str(actual)))
+    if pattern.data is not None and headers.payload != pattern.data:
+        found.append(("data", repr(pattern.data), repr(headers.payload)))
+    if since is not None:
+        found += _times(pattern, seen.packet.time - since, slack)
+    return tuple(found)
+
+
+def field_value(seen: SeenPacket, field: str) -> int | None:
+    """A field by the notation's name; seq and ack are relative, checksum is 1 when right and 0 when wrong; None if it has none."""
+    headers = seen.headers
+    match field:
+        case "seq":
+            return seen.numbers.seq
+        case "ack":
+            return seen.numbers.ack
+        case "len" | "length":
+            return headers.length
+        case "win":
+            return headers.window
+        case "checksum" | "ip_checksum":
+            right = headers.checksum if field == "checksum" else headers.ip_checksum
+            return None if right is None else int(right)
+        case "op":
+            return headers.type if headers.protocol == "arp" else None
+        case "ttl" | "type" | "code" | "sport" | "dport" | "window" | "fragment" | "version" | "ethertype":
+            value: int | None = getattr(headers, field)
+            return value
+    return None
+
+
+def _end_text(headers: Headers, nodes: Mapping[str, Node], wanted: Endpoint, sending: bool) -> str:
+    address, port = (headers.source, headers.sport) if sending else (headers.target, headers.dport)
+    name = owner(address, nodes)
+    same_node = name == wanted.name and wanted.interface
+    text = (f"{name} ({address})" if same_node else name) or address or "none"
+    return f"{text}:{port}" if wanted.port is not None and port is not None else text
+
+
+def _options(pattern: PacketPattern, headers: Headers) -> list[Difference]:
+    there = list(headers.options)
+    expected = [(_OPTION_ALIASES.get(name, name), _value(value)) for name, value in pattern.options]
+    for name, value in expected:
+        fits = next((option for option in there if option[0] == name and value in ("", option[1])), None)
+        if fits is None:
+            actual = ",".join(option[1] for option in headers.options if option[0] == name and option[1])
+            present = any(option[0] == name for option in headers.options)
+            return [(f"option {name}", value or "present", actual or ("again" if present else "absent"))]
+        there.remove(fits)
+    extra = [option for option in there if option[0] not in ("nop", "eol")]
+    if pattern.options_only and extra:
+        return [("options", f"only <{options_text(expected)}>", f"<{options_text(headers.options)}>")]
+    return []
+
+
+def _value(text: str) -> str:
+    stamps = _TIMESTAMPS.fullmatch(text.strip())
+    return f"{stamps[1]}/{stamps[2]}" if stamps else text
+
+
+def _times(pattern: PacketPattern, elapsed: int, slack: int) -> list[Difference]:
+    holds = {
+        "<": lambda limit: elapsed < limit + slack,
+        "<=": lambda limit: elapsed <= limit + slack,
+        ">": lambda limit: elapsed > limit,
+        ">=": lambda limit: elapsed >= limit,
+    }
+    late = (bound for bound in pattern.after if not holds[bound.relation](bound.limit.ns))
+    return [("after", f"{bound.relation}{bound.limit}", f"{elapsed / 1e6:.3f}ms") for bound in late]

@@ -1,0 +1,9 @@
+"""The types of an address and a subnet of either family; it knows nothing else."""
+
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+
+Network = IPv4Network | IPv6Network
+"""A subnet."""
+
+Interface = IPv4Interface | IPv6Interface
+"""An address with its prefix length."""
