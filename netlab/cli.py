@@ -7,17 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 import netlab
+from netlab.cli_options import running
 
 if TYPE_CHECKING:
     from netlab.check.result import RunResult
     from netlab.errors import Problem
     from netlab.scenario.spec import NotTested, Scenario
-    from netlab.units import Duration
+
+T = TypeVar("T")
 
 FAILED, WRONG_INPUT, INCONCLUSIVE, UNABLE, BUG, INTERRUPTED = 1, 2, 3, 4, 70, 130
 
@@ -50,68 +52,16 @@ class _Edge(click.Group):
             import traceback
 
             click.echo(traceback.format_exc(), err=True)
-            click.echo("This is a bug of netlab's. Please report it with the lines above and the output of netlab-ns doctor.", err=True)
+            click.echo(
+                "This is a bug of netlab's. Please report it with the lines above and the output of netlab-ns doctor.", err=True
+            )
             ctx.exit(BUG)
 
 
-class _Length(click.ParamType):
-    """A Duration: 5s, 200ms."""
+class _UnwritableError(click.ClickException):
+    """A report cannot be written where the user wants it."""
 
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Duration":
-        from netlab.units import Duration
-
-        try:
-            parsed = Duration.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if parsed.ns == 0:
-            self.fail("it must be longer than 0", param, ctx)
-        return parsed
-
-
-class _Size(click.ParamType):
-    """A number of bytes: 8388608, 512k, 8M."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value).lower().removesuffix("ib").removesuffix("b")
-        factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:], 1)
-        number = text[:-1] if factor > 1 else text
-        if not (number.isascii() and number.isdigit()) or not int(number):
-            self.fail(f"{value!r} is not a size: a whole number of bytes, or with k, M or G, such as 8M", param, ctx)
-        return int(number) * factor
-
-
-def _writable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Refuse before a long run what could not be written after it."""
-    if value is not None and value != "-":
-        folder = os.path.dirname(value) or "."
-        if os.path.isdir(value) or not os.path.isdir(folder):
-            raise click.BadParameter(f"{value}: " + ("this is a directory" if os.path.isdir(value) else f"no directory {folder}"))
-        if not os.access(value if os.path.exists(value) else folder, os.W_OK):
-            raise click.BadParameter(f"{value}: not writable")
-    return value
-
-
-def _running(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of every command that runs scenarios."""
-    options = (
-        click.option("--json", metavar="FILE", callback=_writable, help="Write the whole result as JSON; - is standard output."),
-        click.option("--junit", metavar="FILE", callback=_writable, help="Write JUnit XML."),
-        click.option("--pcap", metavar="FILE", callback=_writable, help="Write the packets as pcapng, verdicts as their comments."),
-        click.option("--timeout", type=_Length(), help="How long a call may take, in place of what the scenarios say."),
-        click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many scenarios run at once."),
-        click.option("--capture-buffer", type=_Size(), metavar="SIZE", help="Capture buffer of each node: 512k, 8M."),
-        click.option("--no-payload", is_flag=True, help="Leave payloads out of what is written."),
-        click.option("--allow-inconclusive", is_flag=True, help="Exit with 0, not 3, when some verdict is INCONCLUSIVE and none FAIL."),
-        click.option("--strict", is_flag=True, help="Known deviations from the document fail."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    exit_code = WRONG_INPUT
 
 
 @click.group(cls=_Edge, context_settings={"help_option_names": ["-h", "--help"]})
@@ -119,14 +69,14 @@ def _running(command: Callable[..., None]) -> Callable[..., None]:
 def cli() -> None:
     """Networks from YAML, real sockets, one timeline, judged by a cited model of the sockets API.
 
-    Exit status: 0 all passed, 1 some verdict is FAIL, 2 the input is wrong, 3 none failed but some are INCONCLUSIVE, 4 nothing could
-    run on this machine, 70 a bug of netlab's, 130 interrupted.
+    Exit status: 0 all passed, 1 some verdict is FAIL, 2 the input is wrong, 3 none failed but some are INCONCLUSIVE, 4 nothing
+    could run on this machine, 70 a bug of netlab's, 130 interrupted.
     """
 
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path())
-@_running
+@running
 def run(paths: Sequence[str], **options: Any) -> None:
     """Build, run and judge scenarios."""
     from netlab.files import Kind, found, not_this
@@ -137,11 +87,11 @@ def run(paths: Sequence[str], **options: Any) -> None:
     not_tested: list[NotTested] = []
     for file in files:
         if file.kind is Kind.CLAIMS:
-            claims, untested = _gathered(problems, lambda path=file.path: load_claims(path)) or ((), ())
+            claims, untested = _gathered(problems, load_claims, file.path) or ((), ())
             scenarios += claims
             not_tested += untested
         elif file.kind is Kind.SCENARIO:
-            scenarios += _gathered(problems, lambda path=file.path: load_scenarios(path)) or ()
+            scenarios += _gathered(problems, load_scenarios, file.path) or ()
         elif file.named:
             problems.append(not_this(file, "run takes scenarios; see netlab-ns plan FILE for a topology"))
         elif file.kind is Kind.OTHER:
@@ -155,12 +105,12 @@ def run(paths: Sequence[str], **options: Any) -> None:
 @cli.command()
 @click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
 @click.option("--group", "groups", multiple=True, metavar="GROUP", help="Only the claims of this group; may be repeated.")
-@_running
+@running
 def conform(claims: Sequence[str], groups: Sequence[str], **options: Any) -> None:
     """Hold this machine against the documented model's claims."""
-    from netlab.model.claims_shipped import shipped
+    from netlab.files import shipped_claims
 
-    scenarios, not_tested = shipped()
+    scenarios, not_tested = shipped_claims()
     _known("claim", claims, [scenario.name for scenario in scenarios])
     _known("group", groups, [scenario.claim.group for scenario in scenarios if scenario.claim])
     if claims or groups:
@@ -182,13 +132,13 @@ def validate(paths: Sequence[str]) -> None:
     for file in files:
         told: object = None
         if file.kind is Kind.TOPOLOGY:
-            topology = _gathered(problems, lambda path=file.path: load_topology(path))
+            topology = _gathered(problems, load_topology, file.path)
             told = topology and f"topology {topology.name}, {_many(topology.nodes, 'node')}, {_many(topology.links, 'link')}"
         elif file.kind is Kind.SCENARIO:
-            scenarios = _gathered(problems, lambda path=file.path: load_scenarios(path))
+            scenarios = _gathered(problems, load_scenarios, file.path)
             told = scenarios and ", ".join(f"scenario {one.name}, {_many(one.steps, 'step')}" for one in scenarios)
         elif file.kind is Kind.CLAIMS:
-            both = _gathered(problems, lambda path=file.path: load_claims(path))
+            both = _gathered(problems, load_claims, file.path)
             told = both and f"{_many(both[0], 'claim')}, {len(both[1])} not tested"
         else:
             problems.append(not_this(file, "leave it out, or mend its top-level keys"))
@@ -221,13 +171,13 @@ def plan(path: str) -> None:
 @click.argument("claim", required=False, metavar="[ID]")
 def model(claim: str | None) -> None:
     """List the documented model's claims, show one by its id, or the table of TCP's states (tcp)."""
-    from netlab.model.claims_shipped import shipped
+    from netlab.files import shipped_claims
     from netlab.report import model as tell
 
     if claim == "tcp":
         lines = tell.tcp_states()
     else:
-        scenarios, not_tested = shipped()
+        scenarios, not_tested = shipped_claims()
         if claim is not None:
             _known("claim", [claim], [one.name for one in scenarios] + [one.id for one in not_tested])
         lines = tell.claims(scenarios, not_tested) if claim is None else tell.claim(claim, scenarios, not_tested)
@@ -282,7 +232,7 @@ def _run(scenarios: Sequence["Scenario"], not_tested: Sequence["NotTested"], *, 
     except BrokenPipeError:
         _discard_output()
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from error
+        raise _UnwritableError(f"{error.filename}: cannot be written: {error.strerror}") from error
     click.get_current_context().exit(status(result, allow_inconclusive=options["allow_inconclusive"]))
 
 
@@ -320,12 +270,12 @@ class _Progress:
                 self._bar.update(1)
 
 
-def _gathered(problems: "list[Problem]", load: Callable[[], Any]) -> Any:
-    """What ``load`` gives; None after a SpecError, whose problems are kept so that all files' are told at once."""
+def _gathered(problems: "list[Problem]", load: Callable[[str], T], path: str) -> T | None:
+    """What ``load`` gives for the file; None after a SpecError, whose problems are kept so that all files' are told at once."""
     from netlab.errors import SpecError
 
     try:
-        return load()
+        return load(path)
     except SpecError as error:
         problems += error.problems
         return None

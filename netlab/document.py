@@ -176,9 +176,8 @@ class _Composer:
         if self._weight > MAX_NODES:
             aliases = isinstance(event, yaml.AliasEvent)
             fix = "aliases of aliases multiply" if aliases else "is this the right file?"
-            raise self._problem(
-                event, f"the document has more than {MAX_NODES:,} values{' with this alias' if aliases else ''}", fix
-            )
+            message = f"the document has more than {MAX_NODES:,} values" + (" with this alias" if aliases else "")
+            raise self._problem(event, message, fix)
 
     def _problem(self, event: Any, message: str, fix: str = "") -> SpecError:
         mark = event.start_mark

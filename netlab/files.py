@@ -7,8 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netlab.errors import Place, Problem, SpecError
+
+if TYPE_CHECKING:
+    from netlab.scenario.spec import NotTested, Scenario
 
 _SUFFIXES = (".yaml", ".yml")
 SCENARIO_SUFFIX = ".scenario.yaml"
@@ -62,6 +66,21 @@ def found(paths: Iterable[str]) -> tuple[list[Found], list[Problem]]:
         except SpecError as error:
             problems += error.problems
     return kinds, problems
+
+
+def shipped_claims() -> "tuple[tuple[Scenario, ...], tuple[NotTested, ...]]":
+    """The documented model's claims that the package brings, and what of the model cannot be tested."""
+    import netlab.model
+    from netlab.scenario.load import load_claims
+
+    scenarios: list[Scenario] = []
+    not_tested: list[NotTested] = []
+    for folder in netlab.model.__path__:
+        for path in sorted(Path(folder, "claims").glob("*.yaml")):
+            claims, untested = load_claims(path)
+            scenarios += claims
+            not_tested += untested
+    return tuple(scenarios), tuple(not_tested)
 
 
 def not_this(file: Found, fix: str) -> Problem:

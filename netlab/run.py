@@ -153,7 +153,7 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
         finally:
             observers.seen += wire.drain()
             observers.stop()
-        return observers.timeline(), lacking
+        return observers.timeline(wire.report()), lacking
 
 
 class _Run:

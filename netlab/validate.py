@@ -107,6 +107,8 @@ def _without(data: Any, path: tuple[Part, ...], bad: set[tuple[Part, ...]]) -> A
 def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Problem:
     loc, kind, given = details["loc"], details["type"], details["input"]
     context: dict[str, Any] = details.get("ctx", {})
+    if loc and loc[-1] == "[key]":
+        return node.problem(*loc[:-1], key=True, **_told(kind, given, context, details["msg"]))
     if kind == "extra_forbidden":
         known = _keys(model, loc[:-1])
         listed = f"it may be one of {', '.join(known)}" if known else ""
@@ -114,14 +116,19 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
         return node.problem(*loc, message=f'unknown key "{loc[-1]}"', fix=fix, key=True)
     if kind == "missing":
         return node.problem(*loc[:-1], message=f'the key "{loc[-1]}" is missing', fix=f'add "{loc[-1]}:"', key=_keyed(loc[:-1]))
+    return node.problem(*loc, **_told(kind, given, context, details["msg"]))
+
+
+def _told(kind: str, given: Any, context: dict[str, Any], message: str) -> dict[str, str]:
+    """The message of an error, and the fix."""
     if kind == "literal_error":
         words = [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
         fix = did_you_mean(given, words) if isinstance(given, str) else ""
-        return node.problem(*loc, message=f"{shown(given)} is none of {', '.join(words)}", fix=fix)
+        return {"message": f"{shown(given)} is none of {', '.join(words)}", "fix": fix}
     if kind == "value_error":
-        message, _, fix = str(context["error"]).partition("; ")
-        return node.problem(*loc, message=message, fix=fix)
-    return node.problem(*loc, message=_WORDS.get(kind, _otherwise)(given, context, details["msg"]))
+        told, _, fix = str(context["error"]).partition("; ")
+        return {"message": told, "fix": fix}
+    return {"message": _WORDS.get(kind, _otherwise)(given, context, message)}
 
 
 def _keyed(loc: tuple[Part, ...]) -> bool:

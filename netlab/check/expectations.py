@@ -67,6 +67,8 @@ def evaluate(expect: Expectation, view: View, window: Window, *, final: bool) ->
         elif source.lost:
             reason = source.reason or f"the source {source.name} lost {source.lost} observations"
             findings.append(Finding(field=key, status="lacking", expected=_written(value), actual=reason))
+        elif key == "packets" and (wire := view.timeline.source("wire")).lost:
+            findings.append(Finding(field=key, status="lacking", expected=_written(value), actual=wire.reason))
         else:
             findings += check(expect, view, window, final)
     return findings

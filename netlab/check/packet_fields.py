@@ -1,4 +1,4 @@
-"""One packet against one pattern, for the matcher: the same comparison that impairment rules use, which must not import this room."""
+"""One packet against one pattern, for the matcher: the comparison that impairment rules, outside this room, use too."""
 
 from netlab.timeline.packet_fields import Difference, Endpoint, at_end, differences, endpoint, field_value
 

@@ -91,11 +91,11 @@ class Observers:
         """The lab's nodes as the timeline knows them."""
         return {name: Node(kind=node.kind, addresses=node.addresses) for name, node in self._lab.nodes.items()}
 
-    def timeline(self) -> Timeline:
-        """All that was seen so far, as a value."""
+    def timeline(self, *reports: SourceReport) -> Timeline:
+        """All that was seen so far, as a value; ``reports`` of other sources than these observers are added to theirs."""
         return Timeline(
             observations=merge(self.seen),
-            sources=(*self._reports(), *(source.report() for source in self._sources)),
+            sources=(*self._reports(), *(source.report() for source in self._sources), *reports),
             nodes=self.nodes,
             slack=self.capture.slack,
         )

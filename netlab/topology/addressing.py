@@ -13,7 +13,7 @@ from netlab.errors import Place, Problem
 from netlab.topology.networks import Interface, Network
 from netlab.topology.schema import LinkFile, NodeFile
 
-_POOLS = {
+_POOLS: dict[int, tuple[Network, ...]] = {
     4: (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"), IPv4Network("100.64.0.0/10")),
     6: (IPv6Network("fd00::/8"),),
 }
@@ -133,7 +133,7 @@ def _given(segment: Segment, nodes: dict[str, NodeFile], problems: list[Problem]
             message = f"{segment.name} is one segment, with {first}; here it is {', '.join(map(str, subnets))}"
             problems.append(Problem(place, message, "give them once"))
     for i, subnet in enumerate(segment.subnets):
-        if any(subnet.version == other.version and subnet.overlaps(other) for other in segment.subnets[:i]):  # type: ignore[arg-type]
+        if any(subnet.version == other.version and subnet.overlaps(other) for other in segment.subnets[:i]):
             problems.append(Problem(segment.where, f"{subnet} overlaps another of the same link"))
     if any(subnet.version == 6 for subnet in segment.subnets):
         for cable in segment.cables:
@@ -216,7 +216,6 @@ class _Pool:
 
     def __init__(self, family: int, taken: Iterable[Network]) -> None:
         self._width = 32 if family == 4 else 128
-        self._make = IPv4Network if family == 4 else IPv6Network
         self._taken = sorted((int(net.network_address), int(net.broadcast_address)) for net in taken if net.version == family)
         self._pools = [(int(pool.network_address), int(pool.broadcast_address)) for pool in _POOLS[family]]
         self._next = self._pools[0][0]
@@ -235,5 +234,6 @@ class _Pool:
             clash = self._taken[at][1] if at >= 0 and self._taken[at][1] >= first else None
             self._next = last + 1 if clash is None else max(clash + 1, first)
             if clash is None:
-                return self._make((first, self._width - bits))
+                prefix = self._width - bits
+                return IPv4Network((first, prefix)) if self._width == 32 else IPv6Network((first, prefix))
         return None

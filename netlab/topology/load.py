@@ -15,7 +15,8 @@ from netlab.topology.addressing import Cable, assign, segments_of
 from netlab.topology.rules import rules_of
 from netlab.topology.schema import LinkFile, NodeFile, TopologyFile
 from netlab.topology.spec import Endpoint, Link, Node, Topology
-from netlab.validate import validated
+from netlab.validate import shown, validated
+from netlab.yaml_nodes import Node as DocumentNode
 from netlab.yaml_nodes import Part
 
 RESERVED = frozenset({"both", "document", "expect", "localhost", "release", "repeat", "wait"})
@@ -69,17 +70,21 @@ def _folders(beside: Path | None) -> list[Path]:
 
 def parse_topology(document: Document, loc: tuple[Part, ...] = ()) -> Topology:
     """Read the topology at a location of a document; raises SpecError with everything that is wrong with it."""
-    node = document.node(loc)
+    name = Path(document.file).name.removesuffix(".yaml").removesuffix(".yml") if not loc else "inline"
+    return read_topology(document.node(loc), name, document.intent if not loc else "")
+
+
+def read_topology(node: DocumentNode, name: str, intent: str = "") -> Topology:
+    """Read the topology that a document's value is; ``name`` is what it is called if it does not say."""
     if not isinstance(node.data, dict):
-        fix = "write nodes: and links:" + (", or the name of a topology" if loc else "")
-        raise SpecError(node.problem(message="a topology is a mapping", fix=fix))
+        fix = "write nodes: and links:"
+        raise SpecError(node.problem(message=f"a topology is a mapping, not {shown(node.data)}", fix=fix))
     file, problems = validated(TopologyFile, node)
     if file is None:
         raise SpecError(*problems)
     every = node.data.get("nodes")
     reader = _Reader(file, set(every) if isinstance(every, dict) else set(), problems)
-    name = file.name or (Path(document.file).name.removesuffix(".yaml").removesuffix(".yml") if not loc else "inline")
-    topology = reader.read(name, document.intent if not loc else "")
+    topology = reader.read(file.name or name, intent)
     if problems:
         raise SpecError(*dict.fromkeys(problems))
     return topology

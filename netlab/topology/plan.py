@@ -5,9 +5,9 @@ A plan is a value: it can be printed, and the lab carries it out. It touches no 
 
 from dataclasses import dataclass
 
+from netlab.topology.networks import Interface
 from netlab.topology.pins import sysctls_of
 from netlab.topology.routes import RoutePlan, routes_of
-from netlab.topology.networks import Interface
 from netlab.topology.spec import Endpoint, Node, Topology
 
 __all__ = ["NodePlan", "Plan", "RoutePlan", "WirePlan", "plan"]

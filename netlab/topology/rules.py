@@ -59,9 +59,8 @@ def _rule(file: RuleFile, problems: list[Problem]) -> Rule | None:
         problems.append(file.node.problem("action", message="a held packet needs a barrier to wait at", fix=fix))
         return None
     if file.action == "drop" and file.barrier is not None:
-        problems.append(
-            file.node.problem("barrier", message="a dropped packet waits at no barrier", fix="action: hold holds it", key=True)
-        )
+        fix = "action: hold holds it"
+        problems.append(file.node.problem("barrier", message="a dropped packet waits at no barrier", fix=fix, key=True))
         return None
     occurrences = frozenset(file.nth)
     return Rule(match=pattern, action=file.action, occurrences=occurrences, barrier=file.barrier or "", place=file.place())

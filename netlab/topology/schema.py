@@ -31,6 +31,10 @@ def _network(text: Any) -> Any:
         raise ValueError(f'"{text}" has no prefix length; write for example {text}/{24 if network.version == 4 else 64}')
     if str(ip_interface(text).ip) != str(network.network_address):
         raise ValueError(f"{text} is an address within its subnet, not the subnet; did you mean {network}?")
+    return _usable(network)
+
+
+def _usable(network: Network) -> Network:
     for unusable, why in _UNUSABLE:
         other = ip_network(unusable)
         if network.version == other.version and network.overlaps(other):
@@ -40,12 +44,13 @@ def _network(text: Any) -> Any:
 
 def _address(text: Any) -> Any:
     try:
-        if isinstance(text, str):
-            ip_interface(text)
-            return text
+        interface = ip_interface(text) if isinstance(text, str) else None
     except ValueError:
-        pass
-    raise ValueError(f"{shown(text)} is no address; write for example 10.0.0.5/24")
+        interface = None
+    if interface is None:
+        raise ValueError(f"{shown(text)} is no address; write for example 10.0.0.5/24")
+    _usable(interface.network)
+    return text
 
 
 def _value(value: Any) -> Any:
@@ -97,14 +102,14 @@ class NodeFile(Piece):
 
     kind: Literal["host", "router", "switch", "peer"] = "host"
     sysctls: dict[Sysctl, SysctlValue] = Field(default={}, description="set over the pinned ones")
-    subnets: list[Subnet] | None = Field(default=None, description="of a switch: the subnets of all its links")
+    subnets: list[Subnet] | None = Field(default=None, max_length=16, description="of a switch: the subnets of all its links")
 
 
 class LinkFile(Piece):
     """One link."""
 
     endpoints: list[str] = Field(min_length=2, max_length=2, description="two nodes, or node:interface")
-    subnets: list[Subnet] | None = Field(default=None, description="left out: assigned, both families")
+    subnets: list[Subnet] | None = Field(default=None, max_length=16, description="left out: assigned, both families")
     addresses: dict[str, Annotated[list[Address], BeforeValidator(listed)]] = Field(default={}, description="a node's own choice")
     mtu: Annotated[int, Field(ge=68, le=65535)] = 1500
     impair: Impair = Field(default={}, description='rules by direction: "a->b", or both')

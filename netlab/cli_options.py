@@ -1,0 +1,74 @@
+"""The command line's options that run and conform share, and the types of their values."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from netlab.units import Duration
+
+
+class Length(click.ParamType["Duration"]):
+    """A Duration: 5s, 200ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Duration":
+        """Read it; click tells what is wrong."""
+        from netlab.units import Duration
+
+        try:
+            parsed = Duration.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if parsed.ns == 0:
+            self.fail("it must be longer than 0", param, ctx)
+        return parsed
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: 8388608, 512k, 8M."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; click tells what is wrong."""
+        text = str(value).lower().removesuffix("ib").removesuffix("b")
+        factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:], 1)
+        number = text[:-1] if factor > 1 else text
+        if not (number.isascii() and number.isdigit()) or not int(number):
+            self.fail(f"{value!r} is not a size: a whole number of bytes, or with k, M or G, such as 8M", param, ctx)
+        return int(number) * factor
+
+
+def writable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse before a long run what could not be written after it."""
+    if value is not None and value != "-":
+        folder = os.path.dirname(value) or "."
+        if os.path.isdir(value) or not os.path.isdir(folder):
+            raise click.BadParameter(f"{value}: " + ("this is a directory" if os.path.isdir(value) else f"no directory {folder}"))
+        if not os.access(value if os.path.exists(value) else folder, os.W_OK):
+            raise click.BadParameter(f"{value}: not writable")
+    return value
+
+
+def running(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that runs scenarios."""
+    options = (
+        click.option("--json", metavar="FILE", callback=writable, help="Write the whole result as JSON; - is standard output."),
+        click.option("--junit", metavar="FILE", callback=writable, help="Write JUnit XML."),
+        click.option("--pcap", metavar="FILE", callback=writable, help="Write the packets as pcapng, verdicts as their comments."),
+        click.option("--timeout", type=Length(), help="How long a call may take, in place of what the scenarios say."),
+        click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many scenarios run at once."),
+        click.option("--capture-buffer", type=Size(), metavar="SIZE", help="Capture buffer of each node: 512k, 8M."),
+        click.option("--no-payload", is_flag=True, help="Leave payloads out of what is written."),
+        click.option(
+            "--allow-inconclusive", is_flag=True, help="Exit with 0, not 3, when some verdict is INCONCLUSIVE and none FAIL."
+        ),
+        click.option("--strict", is_flag=True, help="Known deviations from the document fail."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
