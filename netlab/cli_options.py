@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from netlab.units import Duration
 
 
-class Length(click.ParamType["Duration"]):
+class Length(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions of click, which serve as well
     """A Duration: 5s, 200ms."""
 
     name = "duration"
@@ -28,7 +28,7 @@ class Length(click.ParamType["Duration"]):
         return parsed
 
 
-class Size(click.ParamType[int]):
+class Size(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions of click, which serve as well
     """A number of bytes: 8388608, 512k, 8M."""
 
     name = "size"

@@ -108,7 +108,8 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
     loc, kind, given = details["loc"], details["type"], details["input"]
     context: dict[str, Any] = details.get("ctx", {})
     if loc and loc[-1] == "[key]":
-        return node.problem(*loc[:-1], key=True, **_told(kind, given, context, details["msg"]))
+        message, fix = _told(kind, given, context, details["msg"])
+        return node.problem(*loc[:-1], message=message, fix=fix, key=True)
     if kind == "extra_forbidden":
         known = _keys(model, loc[:-1])
         listed = f"it may be one of {', '.join(known)}" if known else ""
@@ -116,19 +117,20 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
         return node.problem(*loc, message=f'unknown key "{loc[-1]}"', fix=fix, key=True)
     if kind == "missing":
         return node.problem(*loc[:-1], message=f'the key "{loc[-1]}" is missing', fix=f'add "{loc[-1]}:"', key=_keyed(loc[:-1]))
-    return node.problem(*loc, **_told(kind, given, context, details["msg"]))
+    message, fix = _told(kind, given, context, details["msg"])
+    return node.problem(*loc, message=message, fix=fix)
 
 
-def _told(kind: str, given: Any, context: dict[str, Any], message: str) -> dict[str, str]:
+def _told(kind: str, given: Any, context: dict[str, Any], message: str) -> tuple[str, str]:
     """The message of an error, and the fix."""
     if kind == "literal_error":
         words = [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
         fix = did_you_mean(given, words) if isinstance(given, str) else ""
-        return {"message": f"{shown(given)} is none of {', '.join(words)}", "fix": fix}
+        return f"{shown(given)} is none of {', '.join(words)}", fix
     if kind == "value_error":
         told, _, fix = str(context["error"]).partition("; ")
-        return {"message": told, "fix": fix}
-    return {"message": _WORDS.get(kind, _otherwise)(given, context, message)}
+        return told, fix
+    return _WORDS.get(kind, _otherwise)(given, context, message), ""
 
 
 def _keyed(loc: tuple[Part, ...]) -> bool:

@@ -22,6 +22,7 @@ from netlab.timeline.observations import (
 from netlab.timeline.timeline import Timeline
 
 T = TypeVar("T", bound=Observation)
+_MINISOCK_STATES = ("TIME_WAIT", "FIN_WAIT2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,11 @@ class View:
             if entry.inode == identity.inode:
                 return entry
         for entry in found[1].entries:
-            if entry.protocol == "tcp" and not entry.inode and (entry.local, entry.remote) in identity.connections:
+            # A minisock has a cookie of its own; but not every entry of these addresses is ours: they may be in use anew.
+            ours = entry.cookie in identity.cookies or (
+                entry.state in _MINISOCK_STATES and (entry.local, entry.remote) in identity.connections
+            )
+            if entry.protocol == "tcp" and not entry.inode and ours:
                 return entry
         return None
 

@@ -5,6 +5,7 @@ is a Decision, and what it lost against its will is counted.
 """
 
 import errno
+import heapq
 import os
 import select
 import socket
@@ -57,13 +58,19 @@ class _Port:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """A frame at a barrier: when it came, where it is to go, and why it is held."""
+class _Frame:
+    """A frame, when it came by the kernel's stamp, and where it came in."""
 
     stamp: int
-    out: _Port
-    link: str
-    frame: bytes
+    port: _Port
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A frame at a barrier, and why it is there."""
+
+    frame: _Frame
     ruling: Ruling
 
 
@@ -145,14 +152,13 @@ class Wire:
         with self._lock:
             self._raise_failure()
             if self._thread is not None:
-                for port in self._ports:  # what has arrived was held, whether or not the thread has come to it
-                    while self._take(port):
-                        pass
+                while self._take(self._ports):  # what has arrived was held, whether or not the thread has come to it
+                    pass
             self._released.add(barrier)
             held, self._held[barrier] = self._held[barrier], []
-            for one in sorted(held, key=lambda one: one.stamp):
-                self._decide(one.link, "release", one.ruling)
-                self._send(one.out, one.frame)
+            for one in held:
+                self._decide(one.frame.port.link.name, "release", one.ruling)
+                self._send(one.frame.port.other, one.frame.data)
             if any(port.waiting for port in self._ports):
                 os.eventfd_write(self._wake, 1)
 
@@ -198,23 +204,31 @@ class Wire:
             poll.register(fd, select.EPOLLIN)
         while True:
             waits = any(port.waiting for port in self._ports)
-            for fd, _ in poll.poll(_RETRY if waits else None):
-                with self._lock:
-                    if self._stopping:
-                        return
-                    if fd == self._wake:
-                        os.eventfd_read(fd)
-                        continue
-                    self._take(ports[fd])
+            ready = {fd for fd, _ in poll.poll(_RETRY if waits else None)}
+            with self._lock:
+                if self._stopping:
+                    return
+                if self._wake in ready:
+                    os.eventfd_read(self._wake)
+                self._take([ports[fd] for fd in ready - {self._wake}])
+                for fd in ready - {self._wake}:
                     if ports[fd].gone:
                         poll.unregister(fd)
-            with self._lock:
                 for port in self._ports:
                     self._retry(port)
 
-    def _take(self, port: _Port) -> int:
-        """Read and treat some frames that have arrived; how many. Notes when the interface is no more."""
-        for count in range(_AT_ONCE):
+    def _take(self, ports: Sequence[_Port]) -> bool:
+        """Read and treat some frames that have arrived, those of all links in the order of their stamps; whether there were any."""
+        arrived = [self._read(port) for port in ports]
+        # Merged, not sorted: one port's frames keep their order whatever their stamps.
+        for frame in heapq.merge(*arrived, key=lambda frame: frame.stamp):
+            self._treat(frame)
+        return any(arrived)
+
+    def _read(self, port: _Port) -> list[_Frame]:
+        """Some frames that have come in here. Notes when the interface is no more."""
+        frames: list[_Frame] = []
+        while len(frames) < _AT_ONCE:
             try:
                 size, ancillary, _, _ = port.socket.recvmsg_into([self._buffer], 256)
             except OSError as error:
@@ -222,17 +236,20 @@ class Wire:
                     port.gone = True
                 elif error.errno != errno.EAGAIN:
                     raise
-                return count
-            frame, stamp = _restored(bytes(memoryview(self._buffer)[:size]), ancillary)
-            ruling = port.rules.ruling(frame, port.direction, self._released)
-            if ruling is None:
-                self._send(port.other, frame)
-                continue
-            self._decide(port.link.name, ruling.rule.action, ruling)
-            if ruling.rule.action == "hold":
-                held = _Held(stamp=stamp, out=port.other, link=port.link.name, frame=frame, ruling=ruling)
-                self._held[ruling.rule.barrier].append(held)
-        return _AT_ONCE
+                break
+            data, stamp = _restored(bytes(memoryview(self._buffer)[:size]), ancillary)
+            frames.append(_Frame(stamp=stamp, port=port, data=data))
+        return frames
+
+    def _treat(self, frame: _Frame) -> None:
+        port = frame.port
+        ruling = port.rules.ruling(frame.data, port.direction, self._released)
+        if ruling is None:
+            self._send(port.other, frame.data)
+            return
+        self._decide(port.link.name, ruling.rule.action, ruling)
+        if ruling.rule.action == "hold":
+            self._held[ruling.rule.barrier].append(_Held(frame=frame, ruling=ruling))
 
     def _decide(self, link: str, action: str, ruling: Ruling) -> None:
         self._decisions.append(

@@ -39,6 +39,8 @@ class Observers:
 
     def start(self) -> Self:
         """Returns when every source watches; LabError when the capture cannot be shown to work."""
+        for name in self._lab.nodes:
+            self._diagnosis(name)  # made now: a socket made later would show in the counts of the namespace
         self.capture.start()
         for source in self._sources:
             source.start()

@@ -73,7 +73,9 @@ class AgentProcess:
         finally:
             theirs.close()
             os.close(told)
-        return cls(node.name, node.name, ours, pid, pidfd, status)
+        made = cls(node.name, node.name, ours, pid, pidfd, status)
+        made.look(-1)  # an answer says that it has put its own descriptors out of the way
+        return made
 
     def begin(self, call: str, args: list[Any], width: str, actor: str) -> int:
         """Have an actor's thread make a call; gives its number."""

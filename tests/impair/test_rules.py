@@ -40,7 +40,7 @@ def segment(flags: str, seq: int = 0, ack: int = 0, data: bytes = b"", back: boo
 
 def acts(decider: LinkRules, *frames: bytes, direction: int = 0) -> list[tuple[str, int] | None]:
     rulings = [decider.ruling(frame, direction) for frame in frames]
-    return [ruling and (ruling.rule.action, ruling.occurrence) for ruling in rulings]
+    return [None if ruling is None else (ruling.rule.action, ruling.occurrence) for ruling in rulings]
 
 
 def test_the_nth_packet_that_matches_is_dropped_and_retransmissions_count() -> None:

@@ -1,0 +1,139 @@
+"""The keys of scenario and claim files and their types, as pydantic models. What steps and names mean is not known here."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from netlab.notation.lexer import did_you_mean
+from netlab.scenario.states import STATES, canonical_state
+from netlab.topology.schema import Impair, listed
+from netlab.units import Duration
+from netlab.validate import Piece, shown
+
+_CHANGE = re.compile(r"(>=|<=|>|<|=)?\s*[+-]?\d+")
+
+
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError(f"this must be a duration, not {shown(value)}; write a number with its unit, such as 200ms")
+    try:
+        return Duration.parse(value).ns
+    except ValueError:
+        raise ValueError(f'"{value}" is no duration; write a number with its unit (ns, us, ms, s, min), such as 200ms') from None
+
+
+def _change(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:+d}"  # YAML reads a plain +1 as the number 1
+    if isinstance(value, str) and _CHANGE.fullmatch(value.strip()):
+        return value.strip()
+    raise ValueError(f"{shown(value)} is no change; write for example +1, 0 or >=1")
+
+
+def _descriptors(value: Any) -> Any:
+    """The wanted table by number, or the wanted change as text."""
+    if isinstance(value, dict):
+        for number, kind in value.items():
+            if not str(number).isdecimal():
+                raise ValueError(f"{shown(number)} is no descriptor's number; write for example {{3: socket, 4: closed}}")
+            if not isinstance(kind, str):
+                raise ValueError(f"descriptor {number} must be text, such as socket or closed, not {shown(kind)}")
+        return {int(number): kind for number, kind in value.items()}
+    if value == "unchanged" or (isinstance(value, int) and not isinstance(value, bool)):
+        return value if isinstance(value, str) else f"{value:+d}"
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
+        return f"{int(value):+d}"
+    raise ValueError(f"{shown(value)} says nothing of descriptors; write a change (+2, unchanged) or a table ({{3: socket}})")
+
+
+def _state(value: Any) -> Any:
+    name = canonical_state(value) if isinstance(value, str) else None
+    if name is None:
+        fix = did_you_mean(str(value), STATES) or f"the states are {', '.join(STATES)}"
+        raise ValueError(f"{shown(value)} is no state of TCP; {fix}")
+    return name
+
+
+Time = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "string", "description": "a duration, such as 200ms"})]
+State = Annotated[str, BeforeValidator(_state), Field(description="a state of RFC 9293")]
+Change = Annotated[str, BeforeValidator(_change), WithJsonSchema({"type": ["string", "integer"]})]
+Count = Annotated[int, Field(ge=0)]
+Names = Annotated[list[str], BeforeValidator(listed)]
+
+
+class ExpectFile(Piece):
+    """One expectation. Only what is written is asked."""
+
+    packets: list[str] | None = Field(default=None, description="exactly these since the expect before, in order")
+    unordered: list[str] | None = Field(default=None, description="exactly these, in any order")
+    at: str | None = Field(default=None, description="node:interface, to look there instead of at the senders")
+    arrived: bool = Field(default=False, description="look at the receivers instead of at the senders")
+    including: Annotated[list[Literal["arp", "nd", "mld"]], BeforeValidator(listed)] = Field(default=[])
+    states: dict[str, State] = Field(default={})
+    path: dict[str, list[State]] = Field(default={})
+    fds: dict[str, Annotated[Any, BeforeValidator(_descriptors)]] = Field(default={})
+    distinct: list[str] = Field(default=[])
+    same: list[str] = Field(default=[])
+    sockets: dict[str, dict[str, int]] = Field(default={})
+    listed: dict[str, bool] = Field(default={})
+    queue: dict[str, dict[Literal["send", "receive"], Count]] = Field(default={})
+    counters: dict[str, dict[str, Change]] = Field(default={})
+    memory: dict[str, dict[str, dict[Literal["allocated", "live"], int]]] = Field(default={})
+    within: Time = 1_000_000_000
+    watch: Time = Field(default=0, alias="for")
+
+
+class RepeatFile(Piece):
+    """Steps done several times."""
+
+    times: int = Field(ge=1)
+    steps: list[Any] = Field(min_length=1)
+
+
+class ScenarioFile(Piece):
+    """A scenario: a file of its own."""
+
+    name: str | None = Field(default=None, min_length=1)
+    group: str = ""
+    statement: str = ""
+    sources: Names = Field(default=[])
+    note: str = ""
+    from_notes: bool = False
+    exclusive: bool = False
+    topology: Any = Field(description="a name, a path, or a topology itself")
+    impair: Impair = Field(default={}, description='rules by direction, "a->b", over those of the topology')
+    timeout: Time = 5_000_000_000
+    steps: list[Any] = Field(min_length=1)
+
+
+class ClaimFile(Piece):
+    """One claim of a file of claims."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    statement: str = Field(min_length=1)
+    sources: Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
+    note: str = ""
+    from_notes: bool = False
+    exclusive: bool = False
+    topology: Any = Field(description="a name, a path, or a topology itself")
+    impair: Impair = Field(default={}, description='rules by direction, "a->b", over those of the topology')
+    timeout: Time = 5_000_000_000
+    steps: list[Any] = Field(min_length=1)
+
+
+class NotTestedFile(Piece):
+    """One statement that is not tested."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    statement: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    sources: Names = Field(default=[])
+
+
+class ClaimsFile(Piece):
+    """A file of claims of one group."""
+
+    group: str = Field(min_length=1)
+    claims: list[ClaimFile] = Field(default=[])
+    not_tested: list[NotTestedFile] = Field(default=[])
