@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from netlab.topology.load import load_topology
-
 from netlab.lab.keeper import Keeper
 from netlab.lab.lab import Lab
+from netlab.topology.load import load_topology
 from netlab.workload.agents import AgentProcess
 
 TOPOLOGIES = Path(__file__).parent.parent / "topologies"
@@ -100,10 +99,14 @@ def round_trips(rounds: int) -> None:
             theirs.send(b"x")
             ours.recv(1)
 
-        many = {
-            "a call through the agent": lambda: [call() for _ in range(200)],
-            "two messages over a socket pair": lambda: [echo() for _ in range(200)],
-            "a socket handed back by the keeper": lambda: [lab.nodes["host"].socket().close() for _ in range(200)],
+        def repeated(work: Callable[[], None]) -> None:
+            for _ in range(200):
+                work()
+
+        many: dict[str, Callable[[], object]] = {
+            "a call through the agent": lambda: repeated(call),
+            "two messages over a socket pair": lambda: repeated(echo),
+            "a socket handed back by the keeper": lambda: repeated(lambda: lab["host"].socket().close()),
         }
         times = interleaved(rounds, **many)
         show("round trips", {name: seconds / 200 for name, seconds in times.items()}, "two messages over a socket pair")

@@ -143,7 +143,7 @@ class _Composer:
 
     def _scalar(self, event: Any, node: Node) -> None:
         node.text = event.value
-        node.plain = event.style is None
+        node.plain = not event.style
         plain = event.implicit[0] and event.tag is None
         if event.tag not in (None, "!") and not event.tag.startswith("tag:yaml.org,2002:"):
             raise self._problem(event, f"the tag {_tag(event.tag)} is not allowed", "only plain YAML is read")
@@ -152,7 +152,7 @@ class _Composer:
             node.data = scalar(event.value, name) if plain or name not in ("", "!") else event.value
         except ValueError as error:
             raise self._problem(event, str(error)) from None
-        if event.start_mark.line == event.end_mark.line and event.style in (None, "'", '"'):
+        if event.start_mark.line == event.end_mark.line and event.style in (None, "", "'", '"'):
             line = self._lines[event.start_mark.line] if event.start_mark.line < len(self._lines) else ""
             # libyaml starts a scalar's mark at its anchor or tag
             width = event.end_mark.column - event.start_mark.column

@@ -5,17 +5,20 @@ what the models mean.
 """
 
 import typing
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from netlab.errors import Place, Problem
-from netlab.notation.lexer import did_you_mean
+from netlab.errors import Place, Problem, SpecError
+from netlab.notation import lexer
 from netlab.yaml_nodes import Fields, Items, Node, Part
 
 _ROUNDS = 8
+_MOST = 100
+_MANY_NAMES = 200
+_SHOWN_NAMES = 12
 
 
 class Piece(BaseModel):
@@ -43,6 +46,42 @@ class Piece(BaseModel):
 
 
 AnyPiece = TypeVar("AnyPiece", bound=Piece)
+
+
+class Problems(list[Problem]):
+    """The problems found so far. After a hundred of them it raises the SpecError: nobody reads more, and finding them takes time."""
+
+    def append(self, problem: Problem) -> None:
+        """Add one."""
+        super().append(problem)
+        self._enough()
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Add several."""
+        super().extend(problems)
+        self._enough()
+
+    def __iadd__(self, problems: Iterable[Problem]) -> Self:  # type: ignore[override,misc]
+        self.extend(problems)
+        return self
+
+    def _enough(self) -> None:
+        if len(self) >= _MOST:
+            raise SpecError(*dict.fromkeys(self[:_MOST]))
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """``did you mean "x"?``, or "" when nothing is close; in haste where there are very many candidates."""
+    pool = list(candidates)
+    if len(pool) > _MANY_NAMES:
+        pool = [each for each in pool if each[:1] == word[:1] and abs(len(each) - len(word)) < 2][:_MANY_NAMES]
+    return lexer.did_you_mean(word[:_MANY_NAMES], pool)
+
+
+def named(names: Iterable[str]) -> str:
+    """Names as a sentence lists them, not too many; "none" if there are none."""
+    every = list(names)
+    return ", ".join([*every[:_SHOWN_NAMES], *(["..."] if len(every) > _SHOWN_NAMES else [])]) or "none"
 
 
 def shown(data: Any) -> str:
@@ -73,7 +112,7 @@ def validated(model: type[AnyPiece], node: Node) -> tuple[AnyPiece | None, list[
         except ValidationError as error:
             errors = error.errors(include_url=False)
             if attempt == 0:
-                problems = [_problem(model, node, details) for details in errors]
+                problems = [_problem(model, node, details) for details in errors[:_MOST]]
             paths = {_existing(data, details["loc"]) for details in errors}
             if () in paths:
                 return None, problems
@@ -112,7 +151,7 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
         return node.problem(*loc[:-1], message=message, fix=fix, key=True)
     if kind == "extra_forbidden":
         known = _keys(model, loc[:-1])
-        listed = f"it may be one of {', '.join(known)}" if known else ""
+        listed = f"it may be one of {named(known)}" if known else ""
         fix = did_you_mean(str(loc[-1]), known) or listed
         return node.problem(*loc, message=f'unknown key "{loc[-1]}"', fix=fix, key=True)
     if kind == "missing":
@@ -160,12 +199,8 @@ _WORDS: dict[str, Callable[[Any, dict[str, Any], str], str]] = {
     "model_type": _type("a mapping"),
     "greater_than_equal": _limit("small", "ge"),
     "less_than_equal": _limit("large", "le"),
-    "too_short": lambda given, context, message: (
-        f"too few: {context['actual_length']}, at least {context['min_length']} are needed"
-    ),
-    "too_long": lambda given, context, message: (
-        f"too many: {context['actual_length']}, at most {context['max_length']} are allowed"
-    ),
+    "too_short": lambda given, context, message: f"too few: {context['actual_length']}, at least {context['min_length']} wanted",
+    "too_long": lambda given, context, message: f"too many: {context['actual_length']}, at most {context['max_length']} allowed",
     "string_too_short": lambda given, context, message: "this must not be empty",
 }
 

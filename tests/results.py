@@ -40,16 +40,30 @@ def refused_timeline() -> Timeline:
     remote = (SERVER, 8080)
     observations = (
         StepBegan(time=START, index=0, text="client: c = socket(AF_INET, SOCK_STREAM, 0)"),
-        CallStarted(time=START + MS, host="client", id=1, process="client", call="socket", text="socket(AF_INET, SOCK_STREAM, 0)", step=0),
+        CallStarted(
+            time=START + MS, host="client", id=1, process="client", call="socket", text="socket(AF_INET, SOCK_STREAM, 0)", step=0
+        ),
         CallReturned(time=START + 2 * MS, host="client", id=1, process="client", call="socket", result=3),
         Named(time=START + 2 * MS, host="client", process="client", name="c", fd=3, inode=77),
         StepEnded(time=START + 3 * MS, index=0),
         StepBegan(time=START + 4 * MS, index=1, text="client: connect(c, server:8080)"),
-        CallStarted(time=START + 5 * MS, host="client", id=2, process="client", call="connect", text="connect(c, server:8080)", step=1),
-        Packet(time=START + 6 * MS, host="client", interface="eth0", direction="out", data=SYN, length=len(SYN), checksum_valid=False),
-        Packet(time=START + 7 * MS, host="server", interface="eth0", direction="out", data=RST, length=len(RST), checksum_valid=False),
+        CallStarted(
+            time=START + 5 * MS, host="client", id=2, process="client", call="connect", text="connect(c, server:8080)", step=1
+        ),
+        Packet(
+            time=START + 6 * MS, host="client", interface="eth0", direction="out", data=SYN, length=len(SYN), checksum_valid=False
+        ),
+        Packet(
+            time=START + 7 * MS, host="server", interface="eth0", direction="out", data=RST, length=len(RST), checksum_valid=False
+        ),
         SocketState(
-            time=START + 8 * MS, host="client", source="tracepoint", old="SYN_SENT", new="CLOSE", local=(CLIENT, 40000), remote=remote
+            time=START + 8 * MS,
+            host="client",
+            source="tracepoint",
+            old="SYN_SENT",
+            new="CLOSE",
+            local=(CLIENT, 40000),
+            remote=remote,
         ),
         CallReturned(time=START + 9 * MS, host="client", id=2, process="client", call="connect", result=-1, errno="ECONNREFUSED"),
         StepEnded(time=START + 10 * MS, index=1),
@@ -73,7 +87,9 @@ PASSED = ScenarioResult(
     name="refused",
     group="handshake",
     verdicts=(
-        Verdict(id="refused", outcome="PASS", conformance="as-documented", statement="A RST refuses.", evidence=(1, 2, 6, 7, 8, 9, 10)),
+        Verdict(
+            id="refused", outcome="PASS", conformance="as-documented", statement="A RST refuses.", evidence=(1, 2, 6, 7, 8, 9, 10)
+        ),
         Verdict(id="tcp-transitions", outcome="PASS", conformance="as-documented", evidence=(9,)),
     ),
     timeline=refused_timeline(),

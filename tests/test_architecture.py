@@ -6,7 +6,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "netlab"
-PURE = "errors units yaml_nodes document notation validate topology scenario timeline model check report".split()
+PURE = [
+    "errors",
+    "units",
+    "yaml_nodes",
+    "document",
+    "notation",
+    "validate",
+    "topology",
+    "scenario",
+    "timeline",
+    "model",
+    "check",
+    "report",
+]
 WORLD = {
     "lab": {"errors", "units", "topology"},
     "observe": {"errors", "units", "timeline", "lab"},

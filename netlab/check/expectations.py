@@ -6,11 +6,12 @@ lacking; nothing is taken as right because nobody looked.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from netlab.check.packets import match
 from netlab.check.view import View, host_of, process_of
+from netlab.notation.packets import PacketPattern
 from netlab.scenario.spec import Expectation
 from netlab.timeline.observations import Counters, DescriptorTable, SocketCounts, SocketTable
 
@@ -81,7 +82,10 @@ def _written(value: object) -> str:
 
 def _packets(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
     assert expect.packets is not None
-    result = match(expect.packets, view.timeline, start=window.packets_began, end=window.packets_until, final=final)
+    patterns = tuple(_resolved(pattern, view, window.ended) for pattern in expect.packets.patterns)
+    result = match(
+        replace(expect.packets, patterns=patterns), view.timeline, start=window.packets_began, end=window.packets_until, final=final
+    )
     expected = ", ".join(pattern.text for pattern in expect.packets.patterns) or "none"
     if result.status == "mismatch":
         evidence = result.used if result.first_wrong is None else (*result.used, result.first_wrong)
@@ -92,6 +96,17 @@ def _packets(expect: Expectation, view: View, window: Window, final: bool) -> It
         yield Finding(
             field="packets", status=status, expected=expected, actual=f"{len(result.used)} matched", evidence=tuple(result.used)
         )
+
+
+def _resolved(pattern: PacketPattern, view: View, until: int) -> PacketPattern:
+    """The pattern with "node:@name" turned into the port that the node's socket of that name has."""
+
+    def end(written: str) -> str:
+        node, marked, name = written.partition(":@")
+        port = view.port(f"{node}.{name}", until) if marked else 0
+        return f"{node}:{port}" if port else written
+
+    return replace(pattern, source=end(pattern.source), target=end(pattern.target))
 
 
 def _states(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:

@@ -120,6 +120,17 @@ class View:
                 return entry
         return None
 
+    def port(self, socket: str, until: int) -> int:
+        """The port that the socket "process.name" is bound to, by any table that lists it; 0 when none does."""
+        identity = self.identity(socket, until)
+        if identity is None or not identity.inode:
+            return 0
+        for _, table in self.each(SocketTable):
+            for entry in table.entries:
+                if table.host == identity.host and entry.inode == identity.inode and entry.local[1]:
+                    return entry.local[1]
+        return 0
+
     def state(self, socket: str, at: int) -> str:
         """A socket's state at an instant, by RFC 9293's name. ``socket`` is "process.name", or "node:port" for whatever
         connections have that local port (several states are joined by "+"). A socket that no table lists is CLOSED.

@@ -56,11 +56,11 @@ class Lines:
             case StepEnded():
                 return f"step {seen.index + 1} ended"
             case CallStarted():
-                return f"{seen.process}: {seen.text}"
+                return _by(seen) + seen.text
             case CallReturned():
-                return f"{seen.process}: {seen.call}() = {_returned(seen)}"
+                return f"{_by(seen)}{seen.call}() = {_returned(seen)}"
             case Named():
-                return f"{seen.process}: {seen.name} is descriptor {seen.fd}" + (f", inode {seen.inode}" if seen.inode else "")
+                return f"{_by(seen)}{seen.name} is descriptor {seen.fd}" + (f", inode {seen.inode}" if seen.inode else "")
             case ProgramEnded():
                 said = "".join(
                     f", {name} {_cut(repr(text))}" for name, text in (("stdout", seen.stdout), ("stderr", seen.stderr)) if text
@@ -150,6 +150,11 @@ class Lines:
 def printable(text: str) -> str:
     """``text`` on one line, with every character that a terminal or an XML reader might act upon escaped as Python writes it."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def _by(seen: CallStarted | CallReturned | Named) -> str:
+    """Which process, unless it is the node's own, which the node's name tells already."""
+    return "" if seen.process == seen.host else f"{seen.process}: "
 
 
 def _returned(seen: CallReturned) -> str:

@@ -55,9 +55,9 @@ def _changed(base: Expectation, file: ExpectFile, problems: list[Problem]) -> Ex
 
 def _packets(base: PacketsExpected | None, file: ExpectFile, problems: list[Problem]) -> PacketsExpected | None:
     given = file.model_fields_set
-    changes: dict[str, Any] = {
-        key: getattr(file, key) for key in ("at", "arrived") if key in given and getattr(file, key) is not None
-    }
+    changes: dict[str, Any] = {"arrived": file.arrived} if "arrived" in given else {}
+    if file.at is not None:
+        changes["at"] = file.at
     if "including" in given:
         changes["including"] = frozenset(file.including)
     for key, texts in (("packets", file.packets), ("unordered", file.unordered)):
@@ -77,11 +77,8 @@ def read_pattern(listing: Node, index: int, problems: list[Problem]) -> PacketPa
     except NotationError as error:
         message, fix, offset = error.message, error.fix, error.offset
         if listing.flow and text.count("<") > text.count(">") - len(re.findall(r"\s>\s", text)):
-            message, fix, offset = (
-                f'the pattern is cut short by a comma inside of [...]: "{text}"',
-                'quote the pattern, in "..."',
-                0,
-            )
+            message = f'the pattern is cut short by a comma inside of [...]: "{text}"'
+            fix, offset = 'quote the pattern, in "..."', 0
         problems.append(listing.problem(index, message=message, fix=fix, offset=offset))
     return None
 
@@ -99,8 +96,9 @@ def _check(node: Node, file: ExpectFile, expectation: Expectation, problems: lis
             problems.append(node.problem(key, message=message, fix="add packets:", key=True))
     if file.at is not None and file.arrived:
         problems.append(node.problem("arrived", message="at and arrived exclude each other", fix="keep one", key=True))
-    if packets is not None and not packets.patterns and not expectation.watch.ns and ("packets" in given or "unordered" in given):
-        key = "packets" if "packets" in given else "unordered"
+    none_expected = [key for key in ("packets", "unordered") if getattr(file, key) == []]
+    if none_expected and not expectation.watch.ns:
+        key = none_expected[0]
         message = "no packets are expected, but for how long is not said"
         problems.append(node.problem(key, message=message, fix="add for: 200ms", key=True))
     for key in ("distinct", "same"):

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from netlab.document import Document
-from netlab.errors import Problem, SpecError
-from netlab.notation.lexer import did_you_mean
+from netlab.errors import Place, Problem, SpecError
 from netlab.scenario.references import check_references
-from netlab.scenario.schema import ClaimFile, ClaimsFile, ScenarioFile
+from netlab.scenario.schema import ClaimFile, ClaimsFile, NotTestedFile, ScenarioFile
 from netlab.scenario.spec import Claim, NotTested, Scenario
 from netlab.scenario.steps import StepReader, unrolled
 from netlab.topology.load import find_topology, parse_topology, read_topology
@@ -18,7 +17,7 @@ from netlab.topology.rules import Directed, rules_of, split_direction
 from netlab.topology.schema import Impair
 from netlab.topology.spec import Link, Topology
 from netlab.units import Duration
-from netlab.validate import shown, validated
+from netlab.validate import Problems, did_you_mean, named, shown, validated
 from netlab.yaml_nodes import Node
 
 
@@ -36,7 +35,7 @@ def load_claims(path: str | Path) -> tuple[tuple[Scenario, ...], tuple[NotTested
 
 
 def _scenario(document: Document) -> Scenario:
-    problems: list[Problem] = []
+    problems = Problems()
     reader = _Reader(document, problems)
     file, found = validated(ScenarioFile, _mapping(document, "a scenario", "topology: and steps:"))
     problems += found
@@ -66,19 +65,19 @@ def _scenario(document: Document) -> Scenario:
 
 
 def _claims(document: Document) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
-    problems: list[Problem] = []
+    problems = Problems()
     reader = _Reader(document, problems)
     file, found = validated(ClaimsFile, _mapping(document, "a file of claims", "group: and claims:"))
     problems += found
     if file is None:
         raise SpecError(*problems)
     scenarios: list[Scenario | None] = []
-    ids: dict[str, int] = {}
-    for piece in (*file.claims, *file.not_tested):
-        place = piece.place("id")
-        if ids.setdefault(piece.id, place.line) != place.line:
-            message = f'the id "{piece.id}" is taken, in line {ids[piece.id]}'
-            problems.append(Problem(place, message, "each claim has its own"))
+    ids: dict[str, Place] = {}
+    pieces: list[ClaimFile | NotTestedFile] = [*file.claims, *file.not_tested]
+    for name, place in [(each.id, each.place("id")) for each in pieces]:
+        first = ids.setdefault(name, place)
+        if first is not place:
+            problems.append(Problem(place, f'the id "{name}" is taken, in line {first.line}', "each claim has its own"))
     for each in file.claims:
         claim = Claim(
             id=each.id,
@@ -113,7 +112,7 @@ class _Reader:
 
     def scenario(self, file: ScenarioFile | ClaimFile, name: str, claim: Claim | None, intent: str) -> Scenario | None:
         """The scenario of a typed mapping, None when its topology is wrong."""
-        topology = self._topology(file.node.at("topology"))
+        topology = self._topology(file.node.child("topology"), file)
         if topology is not None:
             topology = self._impaired(topology, file.impair, file.node.at("impair"))
         kinds = {node.name: node.kind for node in topology.nodes} if topology is not None else None
@@ -131,7 +130,11 @@ class _Reader:
             timeout=Duration(file.timeout),
         )
 
-    def _topology(self, node: Node) -> Topology | None:
+    def _topology(self, node: Node | None, file: ScenarioFile | ClaimFile) -> Topology | None:
+        if node is None:
+            message = 'the key "topology" is missing'
+            self._problems.append(file.node.problem(message=message, fix="add topology: two-hosts, or another one"))
+            return None
         if isinstance(node.data, dict):
             try:
                 return read_topology(node, "inline")
@@ -174,7 +177,7 @@ class _Reader:
         direction = split_direction(key)
         names = {each.name for each in topology.nodes}
         ways = [f"{a.node}->{b.node}" for link in topology.links for a, b in (link.endpoints, link.endpoints[::-1])]
-        fix = did_you_mean(key, ways) or f"it may be {', '.join(ways) or 'nothing: there is no link'}"
+        fix = did_you_mean(key, ways) or (f"it may be {named(ways)}" if ways else "there is no link")
         if key == "both":
             found = list(topology.links)
             message = f"this network has {len(found)} links, so both ways of which one is not said"

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from netlab.errors import Place, Problem
 from netlab.notation.calls import Call, Result
-from netlab.notation.lexer import did_you_mean
 from netlab.notation.packets import PacketPattern
 from netlab.notation.values import Name, Rights, SocketAddress
 from netlab.scenario.spec import CallStep, ExpectStep, JoinStep, PeerStep, ReleaseStep, RunStep
 from netlab.scenario.steps import Read
 from netlab.topology.spec import Topology
+from netlab.validate import Problems, did_you_mean, named
 from netlab.yaml_nodes import Node
 
 _NODE_IN_PATTERN = re.compile(r"([a-z][a-z0-9-]*)(?:\.([A-Za-z0-9_-]+))?(?::.*)?")
@@ -30,7 +30,7 @@ def check_references(topology: Topology, reads: Iterable[Read]) -> list[Problem]
 
 class _Walk:
     def __init__(self, topology: Topology) -> None:
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self._kinds = {node.name: node.kind for node in topology.nodes}
         ends = [end for link in topology.links for end in link.endpoints]
         self._interfaces = {name: [end.interface for end in ends if end.node == name] for name in self._kinds}
@@ -85,7 +85,7 @@ class _Walk:
             return True
         if not any(process.startswith(f"{other}/") for other in self._lenient):
             name = process.rpartition("/")[2]
-            fix = did_you_mean(process, self._names) or f"{name} = fork() makes it"
+            fix = did_you_mean(process, self._names.keys() - self._lenient) or f"{name} = fork() makes it"
             self._say(place, f'no process "{process}" by now', fix)
         self._names[process] = set()
         self._lenient.add(process)
@@ -162,10 +162,10 @@ class _Walk:
 
     def _node(self, said: Node, name: str, interface: str) -> None:
         if name not in self._kinds:
-            fix = did_you_mean(name, self._kinds) or f"the nodes are {', '.join(self._kinds)}"
+            fix = did_you_mean(name, self._kinds) or f"the nodes are {named(self._kinds)}"
             self._say(_within(said, _ENDPOINT_IN_PATTERN.format(re.escape(name))), f'no node "{name}"', fix)
         elif interface and interface not in self._interfaces[name]:
-            fix = did_you_mean(interface, self._interfaces[name]) or f"it has {', '.join(self._interfaces[name]) or 'none'}"
+            fix = did_you_mean(interface, self._interfaces[name]) or f"it has {named(self._interfaces[name])}"
             place = _within(said, rf"(?<={re.escape(name)}\.){re.escape(interface)}\b")
             self._say(place, f'{name} has no interface "{interface}"', fix)
 
@@ -195,7 +195,7 @@ class _Walk:
         for key in ("sockets", "counters"):
             for name, place in _keys_of(said, key):
                 if name not in self._kinds:
-                    fix = did_you_mean(name, self._kinds) or f"the nodes are {', '.join(self._kinds)}"
+                    fix = did_you_mean(name, self._kinds) or f"the nodes are {named(self._kinds)}"
                     self._say(place, f'no node "{name}"', fix)
 
     def _at(self, said: Node) -> None:
@@ -205,14 +205,14 @@ class _Walk:
         elif node not in self._kinds:
             self._say(said.place(), f'no node "{node}"', did_you_mean(node, self._kinds))
         elif interface not in (*self._interfaces[node], "lo"):
-            fix = did_you_mean(interface, self._interfaces[node]) or f"it has {', '.join(self._interfaces[node]) or 'none'}"
+            fix = did_you_mean(interface, self._interfaces[node]) or f"it has {named(self._interfaces[node])}"
             self._say(said.place(offset=len(node) + 1), f'{node} has no interface "{interface}"', fix)
 
     def _owner(self, process: str, place: Place) -> bool:
         if process in self._names:
             return True
         if not any(process.startswith(f"{other}/") for other in self._lenient):
-            fix = did_you_mean(process, self._names) or f"there is {', '.join(self._names)}"
+            fix = did_you_mean(process, self._names.keys() - self._lenient) or f"there is {named(self._names)}"
             self._say(place, f'no process "{process}" by now', fix)
         return False
 
@@ -228,7 +228,7 @@ class _Walk:
         if not dot or colon:
             self._say(place, f'"{text}" is no socket', "write PROCESS.NAME, such as client.s")
         elif self._owner(process, place) and name not in self._names[process] and process not in self._lenient:
-            fix = did_you_mean(name, self._names[process]) or f"it has {', '.join(sorted(self._names[process])) or 'none'}"
+            fix = did_you_mean(name, self._names[process]) or f"it has {named(sorted(self._names[process]))}"
             self._say(place, f'{process} has nothing called "{name}" by now', fix)
 
     def _say(self, place: Place, message: str, fix: str = "") -> None:

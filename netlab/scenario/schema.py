@@ -3,13 +3,12 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from netlab.notation.lexer import did_you_mean
 from netlab.scenario.states import STATES, canonical_state
 from netlab.topology.schema import Impair, listed
 from netlab.units import Duration
-from netlab.validate import Piece, shown
+from netlab.validate import Piece, did_you_mean, shown
 
 _CHANGE = re.compile(r"(>=|<=|>|<|=)?\s*[+-]?\d+")
 
@@ -47,6 +46,12 @@ def _descriptors(value: Any) -> Any:
     raise ValueError(f"{shown(value)} says nothing of descriptors; write a change (+2, unchanged) or a table ({{3: socket}})")
 
 
+def _id(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text):
+        raise ValueError(f'"{text}" is no id; small letters, digits, - and . only')
+    return text
+
+
 def _state(value: Any) -> Any:
     name = canonical_state(value) if isinstance(value, str) else None
     if name is None:
@@ -55,6 +60,7 @@ def _state(value: Any) -> Any:
     return name
 
 
+Id = Annotated[str, AfterValidator(_id)]
 Time = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "string", "description": "a duration, such as 200ms"})]
 State = Annotated[str, BeforeValidator(_state), Field(description="a state of RFC 9293")]
 Change = Annotated[str, BeforeValidator(_change), WithJsonSchema({"type": ["string", "integer"]})]
@@ -101,7 +107,7 @@ class ScenarioFile(Piece):
     note: str = ""
     from_notes: bool = False
     exclusive: bool = False
-    topology: Any = Field(description="a name, a path, or a topology itself")
+    topology: Any = Field(default=None, description="a name, a path, or a topology itself")
     impair: Impair = Field(default={}, description='rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
     steps: list[Any] = Field(min_length=1)
@@ -110,13 +116,13 @@ class ScenarioFile(Piece):
 class ClaimFile(Piece):
     """One claim of a file of claims."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    id: Id
     statement: str = Field(min_length=1)
     sources: Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
     note: str = ""
     from_notes: bool = False
     exclusive: bool = False
-    topology: Any = Field(description="a name, a path, or a topology itself")
+    topology: Any = Field(default=None, description="a name, a path, or a topology itself")
     impair: Impair = Field(default={}, description='rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
     steps: list[Any] = Field(min_length=1)
@@ -125,7 +131,7 @@ class ClaimFile(Piece):
 class NotTestedFile(Piece):
     """One statement that is not tested."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    id: Id
     statement: str = Field(min_length=1)
     reason: str = Field(min_length=1)
     sources: Names = Field(default=[])

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from netlab.errors import Place, Problem
 from netlab.notation.calls import CallText, JoinText, Result, RunText
-from netlab.notation.lexer import NotationError, did_you_mean
+from netlab.notation.lexer import NotationError
 from netlab.notation.parse import parse_packet, parse_result, parse_step
 from netlab.scenario.expect import read_document, read_expectation
 from netlab.scenario.schema import ExpectFile, RepeatFile
 from netlab.scenario.spec import AnyStep, CallStep, ExpectStep, JoinStep, PeerStep, ReleaseStep, RunStep, WaitStep
 from netlab.units import Duration
-from netlab.validate import shown, validated
+from netlab.validate import did_you_mean, named, shown, validated
 from netlab.yaml_nodes import Node
 
 MAX_STEPS = 20_000
@@ -139,7 +139,7 @@ class StepReader:
         kind = self._kinds.get(host) if self._kinds is not None else "any"
         broken = Read(process=process, said=said, head=place)
         if kind is None:
-            fix = did_you_mean(host, [*(self._kinds or ()), *WORDS]) or f"the nodes are {', '.join(self._kinds or ())}"
+            fix = did_you_mean(host, [*(self._kinds or ()), *WORDS]) or f"the nodes are {named(self._kinds or ())}"
             self._say(place, f'no node "{host}"', fix)
             return broken
         if kind == "switch":

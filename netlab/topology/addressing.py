@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_int
 from netlab.errors import Place, Problem
 from netlab.topology.networks import Interface, Network
 from netlab.topology.schema import LinkFile, NodeFile
+from netlab.validate import named
 
 _POOLS: dict[int, tuple[Network, ...]] = {
     4: (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"), IPv4Network("100.64.0.0/10")),
@@ -129,8 +130,8 @@ def _given(segment: Segment, nodes: dict[str, NodeFile], problems: list[Problem]
         if not segment.given:
             segment.subnets, segment.place, segment.given = list(subnets), place, True
         elif set(subnets) != set(segment.subnets):
-            first = f"{', '.join(map(str, segment.subnets))} in line {segment.place.line if segment.place else 0}"
-            message = f"{segment.name} is one segment, with {first}; here it is {', '.join(map(str, subnets))}"
+            first = f"{named(map(str, segment.subnets))} in line {segment.place.line if segment.place else 0}"
+            message = f"{segment.name} is one segment, with {first}; here it is {named(map(str, subnets))}"
             problems.append(Problem(place, message, "give them once"))
     for i, subnet in enumerate(segment.subnets):
         if any(subnet.version == other.version and subnet.overlaps(other) for other in segment.subnets[:i]):
@@ -195,7 +196,7 @@ def _chosen(text: str, segment: Segment, place: Place, problems: list[Problem]) 
             problems.append(Problem(place, f"{wanted.ip} is the broadcast address of {subnet}", "choose another"))
             return None
         return ip_interface(f"{wanted.ip}/{subnet.prefixlen}")
-    have = ", ".join(map(str, segment.subnets)) or "none"
+    have = named(map(str, segment.subnets))
     problems.append(Problem(place, f"{text} is in no subnet of {segment.name}", f"they are: {have}"))
     return None
 

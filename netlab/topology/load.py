@@ -10,12 +10,11 @@ from pathlib import Path
 
 from netlab.document import Document
 from netlab.errors import Place, Problem, SpecError
-from netlab.notation.lexer import did_you_mean
 from netlab.topology.addressing import Cable, assign, segments_of
 from netlab.topology.rules import rules_of
 from netlab.topology.schema import LinkFile, NodeFile, TopologyFile
 from netlab.topology.spec import Endpoint, Link, Node, Topology
-from netlab.validate import shown, validated
+from netlab.validate import Problems, did_you_mean, named, shown, validated
 from netlab.yaml_nodes import Node as DocumentNode
 from netlab.yaml_nodes import Part
 
@@ -50,7 +49,7 @@ def find_topology(name: str, beside: Path | None, place: Place | None = None) ->
     if _is_path(name):
         raise SpecError(Problem(where, f"there is no topology file {name}"))
     known = sorted({path.stem for folder in folders if folder.is_dir() for path in folder.iterdir() if path.suffix in _SUFFIXES})
-    fix = did_you_mean(name, known) or f"a name of a file in {', '.join(map(str, dict.fromkeys(folders)))}, or a path"
+    fix = did_you_mean(name, known) or f"a name of a file in {named(map(str, dict.fromkeys(folders)))}, or a path"
     raise SpecError(Problem(where, f'there is no topology "{name}"', fix))
 
 
@@ -79,7 +78,9 @@ def read_topology(node: DocumentNode, name: str, intent: str = "") -> Topology:
     if not isinstance(node.data, dict):
         fix = "write nodes: and links:"
         raise SpecError(node.problem(message=f"a topology is a mapping, not {shown(node.data)}", fix=fix))
-    file, problems = validated(TopologyFile, node)
+    problems = Problems()
+    file, found = validated(TopologyFile, node)
+    problems += found
     if file is None:
         raise SpecError(*problems)
     every = node.data.get("nodes")
@@ -142,7 +143,7 @@ class _Reader:
             if name not in self._file.nodes:
                 known = False
                 if name not in self._written:
-                    fix = did_you_mean(name, self._written) or f"the nodes are {', '.join(sorted(self._written))}"
+                    fix = did_you_mean(name, self._written) or f"the nodes are {named(sorted(self._written))}"
                     self._say(file.place("endpoints", side), f'no node "{name}"', fix)
             elif ":" in text:
                 self._written_interface(name, text.partition(":")[2], file.place("endpoints", side))

@@ -25,7 +25,9 @@ def agent() -> Iterator[AgentProcess]:
 
 
 def call(agent: AgentProcess, name: str, *args: object, width: str = "int", actor: str = "main") -> tuple[int, int, list[object]]:
-    reply = agent.returned(agent.begin(name, [list(arg) if isinstance(arg, tuple) else ["int", arg] for arg in args], width, actor), 5)
+    reply = agent.returned(
+        agent.begin(name, [list(arg) if isinstance(arg, tuple) else ["int", arg] for arg in args], width, actor), 5
+    )
     assert reply is not None
     return reply.result, reply.errno, reply.out
 

@@ -1,0 +1,110 @@
+import pytest
+from results import CLIENT, SERVER, segment
+
+from netlab.report.lines import Lines, printable
+from netlab.timeline.observations import (
+    AnyObservation,
+    CallReturned,
+    CallStarted,
+    Counters,
+    Decision,
+    DescriptorTable,
+    KernelMemory,
+    ListedInodes,
+    Named,
+    Packet,
+    ProgramEnded,
+    SocketCounts,
+    SocketEntry,
+    SocketState,
+    SocketTable,
+    StepBegan,
+    StepEnded,
+)
+from netlab.timeline.timeline import Node, Timeline
+
+NODES = {
+    "client": Node(kind="host", addresses={"eth0": (CLIENT, "fd00::1")}),
+    "server": Node(kind="host", addresses={"eth0": (SERVER,)}),
+}
+ENTRY = SocketEntry(protocol="tcp", state="LISTEN", local=(SERVER, 80), remote=("0.0.0.0", 0), inode=5)
+
+KINDS: tuple[tuple[AnyObservation, str], ...] = (
+    (StepBegan(time=0, index=0, text="client: close(c)"), "step 1: client: close(c)"),
+    (StepEnded(time=0, index=0), "step 1 ended"),
+    (CallStarted(time=0, host="h", id=1, process="h/p", call="close", text="close(c)", step=0), "h/p: close(c)"),
+    (CallReturned(time=0, host="h", id=1, process="h", call="recv", result=-1, errno="EAGAIN"), "recv() = -1 EAGAIN"),
+    (CallReturned(time=0, host="h", id=1, process="h", call="getsockopt", result=0, out=7), "getsockopt() = 0 out 7"),
+    (CallReturned(time=0, host="h", id=1, process="h", call="send", result=-1, signal="SIGPIPE"), "send() = ended by SIGPIPE"),
+    (Named(time=0, host="h", process="h", name="c", fd=3), "c is descriptor 3"),
+    (ProgramEnded(time=0, host="h", argv=("cat", "x"), step=0, status=1, stderr="no\n"), "cat x: exit status 1, stderr 'no\\n'"),
+    (ProgramEnded(time=0, host="h", argv=("sleep", "9"), step=0, status=-9), "sleep 9: ended by signal 9"),
+    (
+        SocketState(
+            time=0, host="client", source="timer", old="FIN_WAIT2", new="TIME_WAIT", local=("fd00::1", 1), remote=("fd00::9", 2)
+        ),
+        "FIN_WAIT2 -> TIME_WAIT  client:1 to [fd00::9]:2 (timer)",
+    ),
+    (SocketTable(time=0, host="server", began=0, entries=(ENTRY,)), "sockets: tcp LISTEN server:80"),
+    (SocketTable(time=0, host="server", began=0, entries=()), "sockets: none"),
+    (DescriptorTable(time=0, host="h", process="h", table={3: "socket:[5]"}), "h descriptors: 3 socket:[5]"),
+    (SocketCounts(time=0, host="h", counts={"used": 2, "inuse": 0}), "socket counts: used 2"),
+    (Counters(time=0, host="h", counts={}), "counters: all 0"),
+    (ListedInodes(time=0, host="h", tables={"tcp": (5, 6), "udp": ()}), "/proc/net lists: tcp 2"),
+    (
+        KernelMemory(time=0, host="h", process="h", caches={"TCP": {"allocated": 2, "live": 1}}),
+        "h kernel memory: TCP (allocated 2, live 1)",
+    ),
+    (
+        Decision(time=0, link="l", rule="S drop", action="drop", occurrence=2, packet="a > b S"),
+        "link l: drop a > b S (match 2 of rule 'S drop')",
+    ),
+)
+
+
+@pytest.mark.parametrize(("observation", "line"), KINDS, ids=[type(observation).__name__ for observation, _ in KINDS])
+def test_every_kind_has_its_line(observation: AnyObservation, line: str) -> None:
+    assert Lines(Timeline(observations=(observation,), nodes=NODES)).line(0) == line
+
+
+def packets(*frames: bytes) -> list[str]:
+    seen = tuple(
+        Packet(time=time, host="client", interface="eth0", direction="out", data=frame, length=len(frame), checksum_valid=False)
+        for time, frame in enumerate(frames)
+    )
+    lines = Lines(Timeline(observations=seen, nodes=NODES))
+    return [lines.line(index).removeprefix("eth0 out ") for index in range(len(seen))]
+
+
+def test_sequence_numbers_count_from_each_connections_own_syn_also_when_its_ports_are_used_again() -> None:
+    assert packets(
+        segment(CLIENT, SERVER, 1, 2, 0x02, 0xFFFFFFFF),
+        segment(SERVER, CLIENT, 2, 1, 0x12, 500, 0),
+        segment(CLIENT, SERVER, 1, 2, 0x10, 0, 501),
+        segment(CLIENT, SERVER, 1, 2, 0x02, 9000),
+        segment(CLIENT, SERVER, 1, 2, 0x11, 9001, 500),
+    ) == [
+        "client:1 > server:2 S seq 0 win 65535",
+        "server:2 > client:1 S. seq 0 ack 1 win 65535",
+        "client:1 > server:2 . seq 1 ack 1 win 65535",
+        "client:1 > server:2 S seq 0 win 65535",
+        "client:1 > server:2 F. seq 1 ack 0 win 65535",
+    ]
+
+
+def test_without_a_syn_they_are_absolute_and_foreign_addresses_stay_as_they_are() -> None:
+    assert packets(segment("192.0.2.1", SERVER, 1, 2, 0x10, 77, 88)) == ["192.0.2.1:1 > server:2 . seq 77 ack 88 win 65535"]
+
+
+def test_a_senseless_frame_is_still_told() -> None:
+    assert packets(b"\x00" * 5) == ["ethertype 0x0000 other len 0 malformed (ethernet: 14 bytes are due, 5 are there)"]
+
+
+def test_a_wrong_checksum_is_told_where_it_may_be_judged() -> None:
+    frame = segment(CLIENT, SERVER, 1, 2, 0x10, 77, 88)
+    seen = Packet(time=0, host="client", interface="eth0", direction="in", data=frame, length=len(frame))
+    assert Lines(Timeline(observations=(seen,), nodes=NODES)).line(0).endswith(" BAD CHECKSUM")
+
+
+def test_printable_keeps_letters_of_all_scripts_and_escapes_what_acts() -> None:
+    assert printable("é→\n\x1b[0m\u202e") == "é→\\n\\x1b[0m\\u202e"
