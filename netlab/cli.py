@@ -189,11 +189,10 @@ def model(claim: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def doctor(as_json: bool) -> None:
     """Tell what this machine can do, what each missing thing would need, and the command that supplies it."""
-    from netlab.doctor import diagnose
-    from netlab.report import health
+    from netlab.doctor import diagnose, told, told_as_json
 
     diagnosis = diagnose()
-    for line in health.json_lines(diagnosis) if as_json else health.lines(diagnosis):
+    for line in told_as_json(diagnosis) if as_json else told(diagnosis):
         click.echo(line)
     if not diagnosis.usable:
         click.get_current_context().exit(UNABLE)

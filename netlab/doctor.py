@@ -9,7 +9,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -82,6 +83,7 @@ class Diagnosis:
         return all(check.available for check in self.checks if check.level == "required")
 
 
+_TITLES = (("required", "Needed by every lab:"), ("observer", "Observers:"), ("optional", "Good to have:"))
 _OBSERVERS = {
     "root": "tier A: BPF observers",
     "btf": "tier A: the layout of the kernel's structures",
@@ -113,6 +115,30 @@ def diagnose() -> Diagnosis:
             _program("tshark", "a second opinion on captures", "apt-get install tshark"),
         ),
     )
+
+
+def told(diagnosis: Diagnosis) -> Iterator[str]:
+    """Each thing with yes or no; what is missing with the reason, what it is needed for, and the command that supplies it."""
+    yield f"Linux {diagnosis.kernel} on {diagnosis.machine}, as user {diagnosis.user}: observation tier {diagnosis.tier}"
+    if diagnosis.note:
+        yield f"  {diagnosis.note}"
+    wide = max(len(check.name) for check in diagnosis.checks)
+    for level, title in _TITLES:
+        yield title
+        for check in diagnosis.checks:
+            if check.level != level:
+                continue
+            yield f"  {'yes' if check.available else 'no ':<3}  {check.name:<{wide}}  {check.needed}"
+            if not check.available:
+                yield f"         {check.reason}"
+                if check.fix:
+                    yield f"         fix: {check.fix}"
+    yield "Labs can be built here." if diagnosis.usable else "No lab can be built here."
+
+
+def told_as_json(diagnosis: Diagnosis) -> Iterator[str]:
+    """The same as one JSON object, line by line."""
+    yield from json.dumps({"schema": 1, "usable": diagnosis.usable, **asdict(diagnosis)}, indent=2).splitlines()
 
 
 def _machine() -> Check:

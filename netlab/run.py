@@ -216,7 +216,7 @@ class _Run:
             wanted[kind] |= keys
         deadline = time.monotonic() + expect.within.seconds
         while True:
-            findings = self._evaluate(expect, wanted, final=False)
+            findings = self._findings(expect, wanted)
             if all(finding.status in ("met", "lacking") for finding in findings):
                 break
             if any(finding.status == "broken" for finding in findings) or time.monotonic() > deadline:
@@ -229,19 +229,28 @@ class _Run:
         until = time.monotonic() + expect.watch.seconds
         while (left := until - time.monotonic()) > 0:
             self._observers.capture.wait(min(left, _LONGEST_PAUSE))
-            findings = self._evaluate(expect, wanted, final=False)
+            findings = self._findings(expect, wanted)
             if any(finding.status == "broken" for finding in findings):
                 return False, 0
         return True, 0
 
-    def _evaluate(self, expect: Expectation, wanted: dict[str, set[str]], *, final: bool) -> list[Finding]:
+    def _findings(self, expect: Expectation, wanted: dict[str, set[str]]) -> list[Finding]:
+        """What is found now. The taps are read in turn, so that a packet may be here before an earlier one from another tap: what
+        seems broken is looked at once more, when all that was sent until now is here."""
+        findings = self._evaluate(expect, wanted)
+        if any(finding.status == "broken" for finding in findings):
+            self._observers.capture.settle()
+            findings = self._evaluate(expect, wanted)
+        return findings
+
+    def _evaluate(self, expect: Expectation, wanted: dict[str, set[str]]) -> list[Finding]:
         self._observers.drain()
         self._observers.seen += self._wire.drain()
         self._observers.look(wanted)
         timeline, time_now = self._observers.timeline(), now()
         window = Window(began=self._window_began, ended=time_now, packets_began=self._packets_began, packets_until=time_now)
         self._stamps = [observation.time for observation in timeline.observations]
-        return evaluate(expect, View(timeline), window, final=final)
+        return evaluate(expect, View(timeline), window, final=False)
 
 
 def _drawn(topology: Topology) -> dict[str, object]:

@@ -49,7 +49,7 @@ AnyPiece = TypeVar("AnyPiece", bound=Piece)
 
 
 class Problems(list[Problem]):
-    """The problems found so far. After a hundred of them it raises the SpecError: nobody reads more, and finding them takes time."""
+    """The problems found so far. After a hundred it raises the SpecError: nobody reads more, and finding them takes time."""
 
     def append(self, problem: Problem) -> None:
         """Add one."""

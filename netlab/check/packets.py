@@ -12,8 +12,9 @@ import msgspec
 from netlab.check.packet_fields import Difference, differences
 from netlab.check.packet_view import view
 from netlab.notation.packets import PacketPattern
+from netlab.notation.printing import print_packet
 from netlab.scenario.spec import PacketsExpected
-from netlab.timeline.streams import SeenPacket, describe, flags_text, options_text, packets_of
+from netlab.timeline.streams import SeenPacket, describe, packets_of
 from netlab.timeline.timeline import Node, Timeline
 
 _State = tuple[int, int, int]
@@ -24,7 +25,8 @@ class PacketMatch(msgspec.Struct, frozen=True, kw_only=True):
     """What came of matching. "pending": what was seen fits so far and more is due.
 
     ``mismatches``, each (field, expected, actual), tell the first packet that differs, as a whole and field by field, or each
-    pattern that lacks a packet. ``used`` are the indices, in the timeline's observations, of the packets that were matched, ``first_wrong`` that of the one that was not.
+    pattern that lacks a packet. ``used`` are the indices, in the timeline's observations, of the packets that were matched,
+    ``first_wrong`` that of the one that was not.
     """
 
     status: Literal["matched", "pending", "mismatch"]
@@ -129,14 +131,19 @@ def _differs(patterns: tuple[PacketPattern, ...], window: _Window, at: int, reac
     due_now = ((due, window.differ(patterns[due], at, last)) for due, _, last in reachable if due < len(patterns))
     candidates = sorted((len(found), due, found) for due, found in due_now)
     if not candidates:
-        return ((number, "no more packets" if patterns else "no packets", actual),)
+        return (Difference(number, "no more packets" if patterns else "no packets", actual),)
     _, due, found = candidates[0]
-    return ((number, pattern_text(patterns[due]), actual), *((f"{number} {field}", wanted, was) for field, wanted, was in found))
+    fields = (Difference(f"{number} {field}", wanted, was) for field, wanted, was in found)
+    return (Difference(number, _text(patterns[due]), actual), *fields)
+
+
+def _text(pattern: PacketPattern) -> str:
+    return pattern.text or print_packet(pattern)
 
 
 def _missing(due: Iterable[tuple[int, PacketPattern, int]]) -> tuple[Difference, ...]:
     return tuple(
-        (f"pattern {at + 1}", pattern_text(pattern), f"{met} of {pattern.count[0]}" if met else "none")
+        Difference(f"pattern {at + 1}", _text(pattern), f"{met} of {pattern.count[0]}" if met else "none")
         for at, pattern, met in due
         if met < pattern.count[0]
     )
@@ -182,24 +189,3 @@ def _augment(one: int, choices: Sequence[Sequence[int]], taken: dict[int, int], 
             taken[place] = one
             return True
     return False
-
-
-def pattern_text(pattern: PacketPattern) -> str:
-    """The pattern as written, or as it would be where it was built by a program."""
-    if pattern.text:
-        return pattern.text
-    if pattern.any:
-        return "..."
-    words = [f"{pattern.source or '*'} > {pattern.target or '*'}"] if pattern.source or pattern.target else []
-    words += [pattern.protocol] if pattern.protocol else []
-    words += [flags_text(pattern.flags)] if pattern.flags is not None else []
-    words += [f"{name} {value}" for name, value in pattern.fields]
-    words += [f"<{options_text(pattern.options)}{' only' if pattern.options_only else ''}>"] if pattern.options else []
-    words += [repr(pattern.data)] if pattern.data is not None else []
-    words += [f"after {bound.relation}{bound.limit}" for bound in pattern.after]
-    least, most = pattern.count
-    if (least, most) == (0, 1):
-        words.append("?")
-    elif (least, most) != (1, 1):
-        words.append(f"{{{least}}}" if least == most else f"{{{least},{'' if most is None else most}}}")
-    return " ".join(words)

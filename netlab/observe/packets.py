@@ -51,7 +51,7 @@ class Capture:
         self._seen: list[Packet] = []
         self._heard: set[tuple[str, bytes]] = set()
         self._lost: dict[str, int] = {}
-        self._count = 0
+        self._count = self._settled = 0
         self._stop_reading, self._stop_writing = os.pipe2(os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._read, name="netlab capture", daemon=True)
         self._failed: BaseException | None = None
@@ -81,6 +81,11 @@ class Capture:
         with self._arrived:
             if not self._seen:
                 self._arrived.wait(seconds)
+
+    def settle(self) -> None:
+        """Returns once every tap has delivered what it had when this was called."""
+        self._settled += 1
+        self._ring(b"%05d" % self._settled)
 
     def stop(self) -> list[Packet]:
         """Returns what was left, once every tap has delivered all that it had; closes the sockets."""

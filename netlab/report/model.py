@@ -52,6 +52,23 @@ def claim(name: str, scenarios: Sequence[Scenario], not_tested: Sequence[NotTest
     raise KeyError(name)
 
 
+def tcp_states() -> Iterator[str]:
+    """TCP's states, each with every transition that leads from it, what it sends, and where that stands."""
+    from netlab.model.tcp import STATES, TRANSITIONS
+
+    for state in STATES:
+        yield state
+        rows = []
+        for row in TRANSITIONS[state]:
+            event = f"{row.event} ({row.guard})" if row.guard else row.event
+            rows.append((event, f"-> {row.next}", f"sends {row.sends}" if row.sends else "", row.citation))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for cells in rows:
+            yield "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+        if not rows:
+            yield "  nothing leads from here"
+
+
 def _entry(name: str, said: str) -> Iterator[str]:
     yield f"  {name}"
     yield from textwrap.wrap(said, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False)

@@ -4,7 +4,6 @@ While one of them takes standard output, the text goes to standard error.
 """
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -34,18 +33,31 @@ class Outputs:
 
     def write(self, result: RunResult, *, elapsed: float | None = None) -> None:
         """Write every report. Raises OSError, with the file's name, for one that cannot be written; the text is written before."""
-        from netlab.report import json, junit, pcapng, text
+        from netlab.report import text
 
         text.write(result, self.text, elapsed=elapsed)
         self.text.flush()
-        writers: tuple[tuple[str | None, Callable[[RunResult], bytes]], ...] = (
-            (self.json, json.dumps),
-            (self.junit, junit.dumps),
-            (self.pcap, pcapng.dumps),
-        )
-        for path, dumps in writers:
+        for path, dumps in ((self.json, _json), (self.junit, _junit), (self.pcap, _pcapng)):
             if path == STDOUT:
                 sys.stdout.buffer.write(dumps(result))
                 sys.stdout.buffer.flush()
             elif path is not None:
                 Path(path).write_bytes(dumps(result))
+
+
+def _json(result: RunResult) -> bytes:
+    from netlab.report.json import dumps
+
+    return dumps(result)
+
+
+def _junit(result: RunResult) -> bytes:
+    from netlab.report.junit import dumps
+
+    return dumps(result)
+
+
+def _pcapng(result: RunResult) -> bytes:
+    from netlab.report.pcapng import dumps
+
+    return dumps(result)

@@ -70,7 +70,7 @@ def report(result: RunResult, *, elapsed: float | None = None) -> Iterator[Line]
             yield Line()
     if result.not_tested:
         yield Line(
-            f"{len(result.not_tested)} statements of the documented model cannot be tested; netlab-ns model lists them.", "dim"
+            f"Not tested, since nothing can test it: {len(result.not_tested)} of the model's statements (netlab-ns model).", "dim"
         )
     yield _closing(result, elapsed)
 

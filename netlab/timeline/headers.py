@@ -27,8 +27,9 @@ class Headers(msgspec.Struct, frozen=True, kw_only=True):
     ``options`` are TCP's in order, by tcpdump's names with their value as text: ("mss", "1460"), ("TS", "val/ecr"), ("nop", "").
     ``length`` is the payload's length by the headers; ``payload`` what of it the frame holds. ``ip_checksum`` and ``checksum``
     (TCP, UDP, ICMP) are True or False, None where there is none or it cannot be told (a fragment, a cut frame).
-    ``fragment`` is the offset in bytes of a fragment (0 for the first), None for a whole packet. For ARP, ``source`` and
-    ``target`` are the protocol addresses and ``type`` the operation.
+    ``fragment`` is the offset in bytes of a fragment (0 for the first), None for a whole packet. ``mtu`` is
+    what "fragmentation needed" and "packet too big" tell (RFC 1191 §4, RFC 4443 §3.2). For ARP, ``source`` and ``target`` are the
+    protocol addresses and ``type`` the operation. ICMP's ``payload`` is what follows its type, code and checksum.
     """
 
     source_mac: str = ""
@@ -38,7 +39,9 @@ class Headers(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     source: str = ""
     target: str = ""
+    tos: int | None = None
     ttl: int | None = None
+    id: int | None = None
     fragment: int | None = None
     sport: int | None = None
     dport: int | None = None
@@ -46,9 +49,11 @@ class Headers(msgspec.Struct, frozen=True, kw_only=True):
     ack: int | None = None
     flags: frozenset[str] = frozenset()
     window: int | None = None
+    urgent: int | None = None
     options: tuple[tuple[str, str], ...] = ()
     type: int | None = None
     code: int | None = None
+    mtu: int | None = None
     payload: bytes = b""
     length: int = 0
     ip_checksum: bool | None = None
@@ -133,11 +138,13 @@ def _arp(data: bytes, at: int, found: dict[str, Any]) -> None:
 
 def _ipv4(data: bytes, at: int, found: dict[str, Any]) -> None:
     _need(data, at, 20, "ipv4")
-    first, _, total, _, offset, ttl, number, _, source, target = struct.unpack_from("!BBHHHBBH4s4s", data, at)
+    first, tos, total, identification, offset, ttl, number, _, source, target = struct.unpack_from("!BBHHHBBH4s4s", data, at)
     header = (first & 15) * 4
     if first >> 4 != 4 or header < 20:
         raise _CutError(f"ipv4: version {first >> 4} with a header of {header} bytes")
-    found.update(version=4, source=inet_ntop(AF_INET, source), target=inet_ntop(AF_INET, target), ttl=ttl)
+    found.update(
+        version=4, source=inet_ntop(AF_INET, source), target=inet_ntop(AF_INET, target), tos=tos, ttl=ttl, id=identification
+    )
     found["protocol"] = _PROTOCOLS.get(number, "other") if number != 58 else "other"
     _need(data, at, header, "ipv4 options")
     found["ip_checksum"] = _right(data[at : at + header])
@@ -157,7 +164,7 @@ def _ipv6(data: bytes, at: int, found: dict[str, Any]) -> None:
     first, total, number, ttl, source, target = struct.unpack_from("!IHBB16s16s", data, at)
     if first >> 28 != 6:
         raise _CutError(f"ipv6: version {first >> 28}")
-    found.update(version=6, source=inet_ntop(AF_INET6, source), target=inet_ntop(AF_INET6, target), ttl=ttl)
+    found.update(version=6, source=inet_ntop(AF_INET6, source), target=inet_ntop(AF_INET6, target), tos=first >> 20 & 255, ttl=ttl)
     at += 40
     # A length of 0 is a jumbogram or BIG TCP, unless nothing follows: then the frame's end counts.
     end = at + total if total else len(data)
@@ -211,6 +218,10 @@ def _transport(protocol: str, data: bytes, length: int, pseudo: bytes | None, fo
         _need(data, 0, 4, protocol)
         found["type"], found["code"] = data[0], data[1]
         found["payload"], found["length"] = data[4:], length - 4
+        if len(data) >= 8 and (protocol, data[0]) == ("icmp6", 2):
+            found["mtu"] = int.from_bytes(data[4:8], "big")
+        elif len(data) >= 8 and (protocol, data[0], data[1]) == ("icmp", 3, 4):
+            found["mtu"] = int.from_bytes(data[6:8], "big")
     if len(data) < length:
         found.setdefault("malformed", f"{protocol}: {length} bytes are due, {len(data)} are there")
     elif pseudo is not None:
@@ -221,7 +232,7 @@ def _tcp(data: bytes, length: int, found: dict[str, Any]) -> None:
     if len(data) >= 4:
         found["sport"], found["dport"] = struct.unpack_from("!HH", data)
     _need(data, 0, 20, "tcp")
-    found["seq"], found["ack"], bits, found["window"] = struct.unpack_from("!IIHH", data, 4)
+    found["seq"], found["ack"], bits, found["window"], _, found["urgent"] = struct.unpack_from("!IIHHHH", data, 4)
     found["flags"] = _FLAG_SETS[bits & 0x1FF]
     header = (bits >> 12) * 4
     if header < 20 or header > length:
@@ -274,9 +285,9 @@ def _option(kind: int, value: bytes) -> tuple[str, str]:
         return "TS", "{}/{}".format(*struct.unpack("!II", value))
     if kind == 28 and size == 2:
         return "uto", f"{int.from_bytes(value, 'big'):#x}"
-    named = {19: "md5", 29: "tcp-ao", 30: "mptcp", 34: "fastopen"}
+    named = {19: "md5", 29: "tcp-ao", 30: "mptcp", 34: "tfo"}
     if kind in named:
         return named[kind], value.hex()
     if kind in (253, 254) and value[:2] == b"\xf9\x89":  # RFC 6994's experiment number of Fast Open (RFC 7413 §4.1.1)
-        return "fastopen", value[2:].hex()
+        return "tfo", value[2:].hex()
     return f"unknown-{kind}", value.hex()

@@ -6,19 +6,29 @@ It knows nothing of order or of counts: that is the matcher's business.
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import msgspec
 
 from netlab.notation.packets import PacketPattern
 from netlab.timeline.headers import Headers
-from netlab.timeline.streams import SeenPacket, flags_text, options_text, owner
+from netlab.timeline.streams import SeenPacket, flags_text, has, options_text, owner
 from netlab.timeline.timeline import Node
 
-Difference = tuple[str, str, str]
-"""A field, what it should have been, and what it was."""
 
-_OPTION_ALIASES = {"tfo": "fastopen", "exp-tfo": "fastopen", "sackok": "sackOK", "ts": "TS"}
-_TIMESTAMPS = re.compile(r"val\s+(\d+)\s+ecr\s+(\d+)")
+class Difference(NamedTuple):
+    """A field, what it should have been, and what it was."""
+
+    field: str
+    expected: str
+    actual: str
+
+
+_BLOCK = re.compile(r"(\d+):(\d+)")
+_ALIASES = {"len": "length", "win": "window", "urg": "urgent"}
+_FIELDS = frozenset(
+    {"length", "window", "urgent", "ttl", "tos", "id", "mtu", "type", "code", "sport", "dport", "fragment", "version", "ethertype"}
+)
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -56,12 +66,12 @@ def at_end(seen: SeenPacket, end: Endpoint, nodes: Mapping[str, Node], *, sendin
     address, port = (headers.source, headers.sport) if sending else (headers.target, headers.dport)
     if end.port is not None and end.port != port:
         return False
-    if not end.name or end.name == address:
+    if end.name in ("", "*") or end.name == address:
         return True
     node = nodes.get(end.name)
     if node is None:
         return False
-    if any(address in own for name, own in node.addresses.items() if end.interface in ("", name)):
+    if any(has(own, address) for name, own in node.addresses.items() if end.interface in ("", name)):
         return True
     # Link-local, loopback and spoofed addresses belong to no node: the frame itself tells where it was sent, or where it came.
     here = seen.packet.host == end.name and end.interface in ("", seen.packet.interface)
@@ -79,22 +89,21 @@ def differences(
     found: list[Difference] = []
     for field, text, sending in (("source", pattern.source, True), ("target", pattern.target, False)):
         end = endpoint(text, nodes)
-        if text and not at_end(seen, end, nodes, sending=sending):
-            unknown = end.name and end.name not in nodes and not _canonical(end.name)
-            found.append((field, f"{text} (no such node)" if unknown else text, _end_text(headers, nodes, end, sending)))
+        if not at_end(seen, end, nodes, sending=sending):
+            unknown = end.name not in ("", "*") and end.name not in nodes and not _canonical(end.name)
+            found.append(Difference(field, f"{text} (no such node)" if unknown else text, _end_text(headers, nodes, end, sending)))
     protocol = pattern.protocol or ("tcp" if pattern.flags is not None or pattern.options else "")
     if protocol and headers.protocol != protocol:
-        found.append(("protocol", protocol, headers.protocol))
-        return tuple(found)
+        return (*found, Difference("protocol", protocol, headers.protocol))
     if pattern.flags is not None and headers.flags != pattern.flags:
-        found.append(("flags", flags_text(pattern.flags), flags_text(headers.flags)))
-    found += _options(pattern, headers)
+        found.append(Difference("flags", flags_text(pattern.flags), flags_text(headers.flags)))
+    found += _options(pattern, seen)
     for field, expected in pattern.fields:
         actual = field_value(seen, field)
         if actual != expected and not (field in ("checksum", "ip_checksum") and not seen.packet.checksum_valid):
-            found.append((field, str(expected), "none" if actual is None else str(actual)))
+            found.append(Difference(field, str(expected), "none" if actual is None else str(actual)))
     if pattern.data is not None and headers.payload != pattern.data:
-        found.append(("data", repr(pattern.data), repr(headers.payload)))
+        found.append(Difference("data", repr(pattern.data), repr(headers.payload)))
     if since is not None:
         found += _times(pattern, seen.packet.time - since, slack)
     return tuple(found)
@@ -103,24 +112,16 @@ def differences(
 def field_value(seen: SeenPacket, field: str) -> int | None:
     """A field by the notation's name; seq and ack are relative, checksum is 1 when right and 0 when wrong; None if it has none."""
     headers = seen.headers
-    match field:
-        case "seq":
-            return seen.numbers.seq
-        case "ack":
-            return seen.numbers.ack
-        case "len" | "length":
-            return headers.length
-        case "win":
-            return headers.window
-        case "checksum" | "ip_checksum":
-            right = headers.checksum if field == "checksum" else headers.ip_checksum
-            return None if right is None else int(right)
-        case "op":
-            return headers.type if headers.protocol == "arp" else None
-        case "ttl" | "type" | "code" | "sport" | "dport" | "window" | "fragment" | "version" | "ethertype":
-            value: int | None = getattr(headers, field)
-            return value
-    return None
+    name = _ALIASES.get(field, field)
+    if name in ("seq", "ack"):
+        return seen.numbers.seq if name == "seq" else seen.numbers.ack
+    if name in ("checksum", "ip_checksum"):
+        right: bool | None = getattr(headers, name)
+        return None if right is None else int(right)
+    if name == "op":
+        return headers.type if headers.protocol == "arp" else None
+    value: int | None = getattr(headers, name) if name in _FIELDS else None
+    return value
 
 
 def _end_text(headers: Headers, nodes: Mapping[str, Node], wanted: Endpoint, sending: bool) -> str:
@@ -131,25 +132,36 @@ def _end_text(headers: Headers, nodes: Mapping[str, Node], wanted: Endpoint, sen
     return f"{text}:{port}" if wanted.port is not None and port is not None else text
 
 
-def _options(pattern: PacketPattern, headers: Headers) -> list[Difference]:
-    there = list(headers.options)
-    expected = [(_OPTION_ALIASES.get(name, name), _value(value)) for name, value in pattern.options]
-    for name, value in expected:
-        fits = next((option for option in there if option[0] == name and value in ("", option[1])), None)
+def _options(pattern: PacketPattern, seen: SeenPacket) -> list[Difference]:
+    there = [(name, _value(name, value, seen)) for name, value in seen.headers.options]
+    left = list(there)
+    for name, value in pattern.options:
+        wanted = _value(name, value)
+        fits = next((option for option in left if option[0] == name and wanted in ("", option[1])), None)
         if fits is None:
-            actual = ",".join(option[1] for option in headers.options if option[0] == name and option[1])
-            present = any(option[0] == name for option in headers.options)
-            return [(f"option {name}", value or "present", actual or ("again" if present else "absent"))]
-        there.remove(fits)
-    extra = [option for option in there if option[0] not in ("nop", "eol")]
-    if pattern.options_only and extra:
-        return [("options", f"only <{options_text(expected)}>", f"<{options_text(headers.options)}>")]
+            values = [option[1] for option in there if option[0] == name]
+            return [
+                Difference(
+                    f"option {name}", wanted or "present", ",".join(filter(None, values)) or ("too few" if values else "absent")
+                )
+            ]
+        left.remove(fits)
+    if pattern.options_only and any(name not in ("nop", "eol") for name, _ in left):
+        return [Difference("options", f"only <{options_text(pattern.options)}>", f"<{options_text(there)}>")]
     return []
 
 
-def _value(text: str) -> str:
-    stamps = _TIMESTAMPS.fullmatch(text.strip())
-    return f"{stamps[1]}/{stamps[2]}" if stamps else text
+def _value(name: str, text: str, seen: SeenPacket | None = None) -> str:
+    """An option's value as it is compared: tcpdump's words dropped, and a packet's SACK blocks relative as its ack is."""
+    if name == "TS":
+        return "/".join(re.findall(r"\d+", text))
+    if name != "sack":
+        return text
+    shift = 0
+    if seen is not None and seen.numbers.ack is not None and seen.headers.ack is not None:
+        shift = seen.headers.ack - seen.numbers.ack
+    blocks = ((int(left) - shift, int(right) - shift) for left, right in _BLOCK.findall(text))
+    return ",".join(f"{left % 2**32}:{right % 2**32}" for left, right in blocks)
 
 
 def _times(pattern: PacketPattern, elapsed: int, slack: int) -> list[Difference]:
@@ -160,4 +172,4 @@ def _times(pattern: PacketPattern, elapsed: int, slack: int) -> list[Difference]
         ">=": lambda limit: elapsed >= limit,
     }
     late = (bound for bound in pattern.after if not holds[bound.relation](bound.limit.ns))
-    return [("after", f"{bound.relation}{bound.limit}", f"{elapsed / 1e6:.3f}ms") for bound in late]
+    return [Difference("after", f"{bound.relation}{bound.limit}", f"{elapsed / 1e6:.3f}ms") for bound in late]

@@ -140,10 +140,15 @@ def options_text(options: Iterable[tuple[str, str]]) -> str:
     return ",".join(words)
 
 
+def has(addresses: Iterable[str], address: str) -> bool:
+    """Whether an address is among an interface's, which may be written with their prefix length."""
+    return any(own.partition("/")[0] == address for own in addresses)
+
+
 def owner(address: str, nodes: Mapping[str, Node]) -> str:
     """The node that has this address, "" if none has."""
     for name, node in nodes.items():
-        if any(address in addresses for addresses in node.addresses.values()):
+        if any(has(addresses, address) for addresses in node.addresses.values()):
             return name
     return ""
 

@@ -43,7 +43,7 @@ def find_topology(name: str, beside: Path | None, place: Place | None = None) ->
     else:
         candidates = [folder / f"{name}{suffix}" for folder in folders for suffix in _SUFFIXES]
     for candidate in candidates:
-        if candidate.is_file():
+        if os.path.isfile(candidate):
             return candidate
     where = place or Place(name, 1, 1)
     if _is_path(name):

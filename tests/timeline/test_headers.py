@@ -56,7 +56,7 @@ def spelt(option: tuple[str, Any]) -> tuple[str, str]:
         case "SAck":
             return "sack", f"{value[0]}:{value[1]}"
         case "TFO":
-            return "fastopen", f"{value[0]:08x}{value[1]:08x}"
+            return "tfo", f"{value[0]:08x}{value[1]:08x}"
     return ("eol" if name == "EOL" else "nop"), ""
 
 
@@ -179,8 +179,8 @@ def test_senseless_options_end_the_list() -> None:
     assert tcp_options(b"\x02\x04\x05\xb4\x08\x0a\x00") == ((("mss", "1460"),), "tcp option 8: a length of 10 with 3 bytes left")
     assert tcp_options(b"\x01\x63\x00") == ((("nop", ""),), "tcp option 99: a length of 0 with 2 bytes left")
     assert tcp_options(b"\x63\x04\xab\xcd\x00\x02") == ((("unknown-99", "abcd"), ("eol", "")), "")
-    assert tcp_options(b"\x22\x02") == ((("fastopen", ""),), "")
-    assert tcp_options(b"\xfe\x04\xf9\x89") == ((("fastopen", ""),), "")
+    assert tcp_options(b"\x22\x02") == ((("tfo", ""),), "")
+    assert tcp_options(b"\xfe\x04\xf9\x89") == ((("tfo", ""),), "")
 
 
 @settings(max_examples=200, deadline=None)
