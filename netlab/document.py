@@ -21,6 +21,7 @@ MAX_NODES = 100_000
 MAX_DEPTH = 64
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_COMMENT = re.compile(r"[ \t]+#")
 _MODELINE = re.compile(r"#\s*(yaml-language-server:|-\*-|vim?:)|#!")
 
 
@@ -158,8 +159,7 @@ class _Composer:
             width = event.end_mark.column - event.start_mark.column
             written = line[event.start_mark.column : event.end_mark.column]
             node.source = written if len(written) == width and event.anchor is None and event.tag is None else ""
-            rest = line[event.end_mark.column :]
-            node.comment = rest.lstrip() if rest[:1] in (" ", "\t") and rest.lstrip().startswith("#") else ""
+            node.comment = _COMMENT.match(line, event.end_mark.column) is not None
 
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)

@@ -40,7 +40,7 @@ class Items(list[Any]):
 
 class Node:
     """One value of a document. ``text`` is a scalar's text before it became data (None for a list or mapping), ``source`` how it
-    is written if on one line, ``comment`` the comment after it on that line, ``flow`` whether a list or mapping is in brackets."""
+    is written if on one line, ``comment`` whether one follows on that line, ``flow`` whether a list or mapping is in brackets."""
 
     __slots__ = ("column", "comment", "data", "fields", "file", "flow", "items", "line", "plain", "source", "text", "weight")
 
@@ -48,8 +48,8 @@ class Node:
         self.file, self.line, self.column = file, line, column
         self.data: Any = None
         self.text: str | None = None
-        self.source = self.comment = ""
-        self.plain = self.flow = False
+        self.source = ""
+        self.comment = self.plain = self.flow = False
         self.weight = 1
         self.fields: dict[str, tuple[Node, Node]] | None = None
         self.items: list[Node] | None = None

@@ -29,7 +29,8 @@ class Headers(msgspec.Struct, frozen=True, kw_only=True):
     (TCP, UDP, ICMP) are True or False, None where there is none or it cannot be told (a fragment, a cut frame).
     ``fragment`` is the offset in bytes of a fragment (0 for the first), None for a whole packet. ``mtu`` is
     what "fragmentation needed" and "packet too big" tell (RFC 1191 §4, RFC 4443 §3.2). For ARP, ``source`` and ``target`` are the
-    protocol addresses and ``type`` the operation. ICMP's ``payload`` is what follows its type, code and checksum.
+    protocol addresses and ``type`` the operation. ICMP's ``payload`` is what follows its type, code and
+    checksum, its ``length`` the whole message's, as tcpdump has it.
     """
 
     source_mac: str = ""
@@ -217,7 +218,7 @@ def _transport(protocol: str, data: bytes, length: int, pseudo: bytes | None, fo
     else:
         _need(data, 0, 4, protocol)
         found["type"], found["code"] = data[0], data[1]
-        found["payload"], found["length"] = data[4:], length - 4
+        found["payload"] = data[4:]
         if len(data) >= 8 and (protocol, data[0]) == ("icmp6", 2):
             found["mtu"] = int.from_bytes(data[4:8], "big")
         elif len(data) >= 8 and (protocol, data[0], data[1]) == ("icmp", 3, 4):

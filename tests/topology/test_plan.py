@@ -1,19 +1,19 @@
 from netlab.document import Document
 from netlab.topology.load import load_topology, parse_topology
-from netlab.topology.plan import plan
+from netlab.topology.plan import Plan, plan
 
 
-def planned(text):
+def planned(text: str) -> Plan:
     return plan(parse_topology(Document.parse(text, "f.yaml")))
 
 
-def routes(text):
+def routes(text: str) -> dict[str, list[str]]:
     return {
         node.name: [f"{route.name} via {route.via} on {route.interface}" for route in node.routes] for node in planned(text).nodes
     }
 
 
-def test_the_plan_of_a_line_of_routers_as_a_whole():
+def test_the_plan_of_a_line_of_routers_as_a_whole() -> None:
     lines = plan(load_topology("routed")).lines()
     assert [line for line in lines if "sysctl" not in line and ": name " not in line] == [
         "namespace client (host)",
@@ -46,11 +46,11 @@ def test_the_plan_of_a_line_of_routers_as_a_whole():
     ]
 
 
-def test_a_router_takes_the_shortest_way_around_a_ring():
+def test_a_router_takes_the_shortest_way_around_a_ring() -> None:
     text = "nodes: {a: {kind: router}, b: {kind: router}, c: {kind: router}, d: {kind: router}, h: {}}\nlinks:\n"
     text += "".join(
         f"  - endpoints: [{one}, {two}]\n    subnets: [10.0.{i}.0/24]\n"
-        for i, (one, two) in enumerate(("ab", "bc", "cd", "da", "dh"))
+        for i, (one, two) in enumerate((("a", "b"), ("b", "c"), ("c", "d"), ("d", "a"), ("d", "h")))
     )
     assert routes(text)["a"] == [
         "10.0.1.0/24 via 10.0.0.2 on eth0",
@@ -60,7 +60,7 @@ def test_a_router_takes_the_shortest_way_around_a_ring():
     assert routes(text)["h"] == ["default via 10.0.4.1 on eth0"]
 
 
-def test_each_family_goes_only_where_it_has_subnets():
+def test_each_family_goes_only_where_it_has_subnets() -> None:
     text = "nodes: {a: {kind: router}, b: {kind: router}, h: {}}\nlinks:\n"
     text += "  - {endpoints: [a, b], subnets: ['fd00:1::/64']}\n  - {endpoints: [b, h], subnets: [10.0.0.0/24, 'fd00:2::/64']}\n"
     assert routes(text) == {
@@ -70,7 +70,7 @@ def test_each_family_goes_only_where_it_has_subnets():
     }
 
 
-def test_a_host_reaches_a_router_through_a_switch_and_does_not_forward_itself():
+def test_a_host_reaches_a_router_through_a_switch_and_does_not_forward_itself() -> None:
     text = "nodes: {h: {}, s: {kind: switch}, r: {kind: router}, x: {}, y: {}}\nlinks:\n"
     text += "  - endpoints: [h, s]\n  - endpoints: [s, r]\n  - endpoints: [r, x]\n  - endpoints: [x, y]\n"
     assert routes(text) == {
@@ -82,7 +82,7 @@ def test_a_host_reaches_a_router_through_a_switch_and_does_not_forward_itself():
     }
 
 
-def test_sysctls_are_pinned_and_the_topology_may_ask_for_others():
+def test_sysctls_are_pinned_and_the_topology_may_ask_for_others() -> None:
     made = planned(
         "nodes: {h: {sysctls: {net.ipv4.tcp_congestion_control: cubic}}, r: {kind: router}, p: {kind: peer}, s: {kind: switch}}\n"
     )
@@ -99,21 +99,22 @@ def test_sysctls_are_pinned_and_the_topology_may_ask_for_others():
     assert [(node.forwarding, node.bridge) for node in made.nodes] == [(False, False), (True, False), (False, False), (False, True)]
 
 
-def test_a_long_line_of_routers_needs_a_larger_ttl():
+def test_a_long_line_of_routers_needs_a_larger_ttl() -> None:
     text = "nodes:\n" + "".join(f"  r{i}: {{kind: router}}\n" for i in range(70))
     text += "links:\n" + "".join(f"  - endpoints: [r{i}, r{i + 1}]\n" for i in range(69))
     assert dict(planned(text).node("r0").sysctls)["net.ipv4.ip_default_ttl"] == "255"
     assert len(planned(text).node("r0").routes) == 2 * 68
 
 
-def test_a_link_with_rules_has_a_namespace_in_its_middle():
-    text = "nodes: {a: {}, b: {}}\nlinks:\n  - endpoints: [a, b]\n    impair: {a->b: [{match: S, action: drop}]}\n  - endpoints: [a, b]\n"
+def test_a_link_with_rules_has_a_namespace_in_its_middle() -> None:
+    text = "nodes: {a: {}, b: {}}\nlinks:\n  - endpoints: [a, b]\n    impair: {a->b: [{match: S, action: drop}]}\n"
+    text += "  - endpoints: [a, b]\n"
     made = planned(text)
     assert [wire.middle for wire in made.wires] == ["middle of a:eth0-b:eth0", None]
     assert "wire a:eth0 - b:eth0, mtu 1500 through middle of a:eth0-b:eth0" in made.lines()
 
 
-def test_names_stand_for_the_addresses_on_a_shared_link_first():
+def test_names_stand_for_the_addresses_on_a_shared_link_first() -> None:
     text = "nodes: {a: {}, r: {kind: router}, b: {}, p: {kind: peer}}\nlinks:\n"
     text += "".join(f"  - {{endpoints: [{ends}], subnets: [10.0.{i}.0/24]}}\n" for i, ends in enumerate(("a, r", "r, b", "b, p")))
     made = planned(text)
