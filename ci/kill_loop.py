@@ -71,7 +71,7 @@ def traces(folder: Path) -> dict[str, frozenset[str]]:
 def start(scenario: Path, folder: Path, mark: str) -> subprocess.Popen[bytes]:
     """One run, in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "netlab", "run", str(scenario), "--pcap", "/dev/null"],
+        [sys.executable, "-m", "netlab", "run", str(scenario), "--pcap", str(folder.parent / "out.pcapng")],
         env={**os.environ, MARK: mark, "TMPDIR": str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
