@@ -3,6 +3,7 @@
 It reads no further than the top level: what the keys hold is the loaders' business.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -53,7 +54,7 @@ def found(paths: Iterable[str]) -> tuple[list[Found], list[Problem]]:
     """Every YAML file among the paths and below the directories among them, each once, in order; and what could not be read."""
     files: dict[str, bool] = {}
     for path in paths:
-        if Path(path).is_dir():
+        if os.path.isdir(path):  # not Path.is_dir, which raises where a directory on the way may not be searched
             for inner in _below(Path(path)):
                 files.setdefault(str(inner), False)
         else:

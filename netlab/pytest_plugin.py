@@ -134,5 +134,5 @@ def _properties(result: "ScenarioResult") -> list[tuple[str, object]]:
     return [
         ("outcome", result.outcome),
         ("conformance", own.conformance),
-        ("packets", counts(own, result.timeline).packets),
+        ("packets", counts(result.timeline, own).packets),
     ]

@@ -7,13 +7,15 @@ is a Decision, and what it lost against its will is counted.
 import errno
 import heapq
 import os
+import random
 import select
 import socket
 import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -88,6 +90,7 @@ class Wire:
         self._forwarded = 0
         self._failed: BaseException | None = None
         self._told = self._stopping = False
+        self._processor = random.choice(sorted(os.sched_getaffinity(0)))
         self._wake = -1
         self._thread: threading.Thread | None = None
         self._buffer = bytearray(_LARGEST_FRAME)
@@ -156,9 +159,10 @@ class Wire:
                     pass
             self._released.add(barrier)
             held, self._held[barrier] = self._held[barrier], []
-            for one in held:
-                self._decide(one.frame.port.link.name, "release", one.ruling)
-                self._send(one.frame.port.other, one.frame.data)
+            with self._on_one_processor():
+                for one in held:
+                    self._decide(one.frame.port.link.name, "release", one.ruling)
+                    self._send(one.frame.port.other, one.frame.data)
             if any(port.waiting for port in self._ports):
                 os.eventfd_write(self._wake, 1)
 
@@ -191,9 +195,20 @@ class Wire:
             self._told = True
             raise LabError(f"the wire stopped: {self._failed!r}") from self._failed
 
+    @contextmanager
+    def _on_one_processor(self) -> Iterator[None]:
+        """Keep the calling thread on the wire's processor: a veth queues a frame on the one that sent it, so a thread that moved
+        from one to another between two frames would have them overtake each other."""
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {self._processor})
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
+
     def _run(self) -> None:
         try:
-            with select.epoll() as poll:
+            with self._on_one_processor(), select.epoll() as poll:
                 self._forward(poll)
         except BaseException as error:  # noqa: BLE001 - raised by the next drain
             self._failed = error

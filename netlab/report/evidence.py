@@ -20,9 +20,10 @@ class Counts:
     states: int
 
 
-def counts(verdict: Verdict, timeline: Timeline) -> Counts:
-    """What the evidence of a verdict consists of. A call counts once, though its start and its return are two observations."""
-    seen = [timeline.observations[index] for index in verdict.evidence]
+def counts(timeline: Timeline, *verdicts: Verdict) -> Counts:
+    """What the evidence of these verdicts consists of. A call counts once, though its start and its return are two observations."""
+    judged = {index for verdict in verdicts for index in verdict.evidence}
+    seen = [timeline.observations[index] for index in judged]
     calls = {(one.host, one.process, one.id) for one in seen if isinstance(one, CallStarted | CallReturned)}
     return Counts(
         calls=len(calls),

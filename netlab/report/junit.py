@@ -66,7 +66,7 @@ def _case(suite: ET.Element, scenario: ScenarioResult) -> None:
 
 
 def _facts(scenario: ScenarioResult, verdict: Verdict) -> list[tuple[str, str]]:
-    seen = counts(verdict, scenario.timeline)
+    seen = counts(scenario.timeline, verdict)
     facts = {
         "outcome": verdict.outcome,
         "conformance": verdict.conformance,

@@ -56,7 +56,7 @@ class Lines:
             case StepEnded():
                 return f"step {seen.index + 1} ended"
             case CallStarted():
-                return _by(seen) + seen.text
+                return _by(seen) + seen.text.removeprefix(f"{seen.process}: ")
             case CallReturned():
                 return f"{_by(seen)}{seen.call}() = {_returned(seen)}"
             case Named():

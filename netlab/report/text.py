@@ -111,7 +111,7 @@ def text_of(lines: Iterator[Line]) -> str:
 
 
 def _table(scenarios: Sequence[ScenarioResult]) -> Iterator[Line]:
-    """A row a scenario, by its first verdict; its other verdicts get one of their own when they did not simply pass."""
+    """A row a scenario, by its first verdict, with the evidence of all; another verdict has a row when it did not simply pass."""
     groups: dict[str, list[tuple[str, ...]]] = {}
     for scenario in scenarios:
         rows = groups.setdefault(scenario.group or "scenarios", [])
@@ -121,7 +121,7 @@ def _table(scenarios: Sequence[ScenarioResult]) -> Iterator[Line]:
             if number and verdict.outcome == "PASS" and verdict.conformance in ("", "as-documented"):
                 continue
             name = f"{scenario.name}: {verdict.id}" if number else verdict.id
-            seen = counts(verdict, scenario.timeline)
+            seen = counts(scenario.timeline, verdict) if number else counts(scenario.timeline, *scenario.verdicts)
             rows.append((verdict.outcome, name, verdict.conformance, str(seen.calls), str(seen.packets), str(seen.states)))
     heads = ("outcome", "id", "conformance", "calls", "packets", "states")
     every = [heads, *(row for rows in groups.values() for row in rows)]

@@ -3,11 +3,12 @@ import xml.etree.ElementTree as ET
 import msgspec
 import results
 
+from netlab.check.result import ScenarioResult
 from netlab.report import junit
 from netlab.report.strict import strict
 
 
-def parsed(*scenarios: results.ScenarioResult) -> ET.Element:
+def parsed(*scenarios: ScenarioResult) -> ET.Element:
     return ET.fromstring(junit.dumps(results.result(*scenarios)))
 
 
