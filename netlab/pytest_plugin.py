@@ -35,7 +35,7 @@ def lab(request: pytest.FixtureRequest) -> "Iterator[Lab]":
         try:
             network = stack.enter_context(_loaded(request))
         except SpecError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         except HostError as error:
             pytest.skip(str(error))
         yield network

@@ -87,7 +87,7 @@ def test_all_errors_of_all_files_are_told_with_their_places(tmp_path: Path, refu
     told = invoke("validate", tmp_path)
     lines = told.stderr.splitlines()
     assert told.exit_code == 2
-    assert [line.rsplit("/", 1)[-1].split(": ")[0] for line in lines] == ["a.yaml:2:13", "a.yaml:4:20", "b.yaml:3:13"]
+    assert [line.rsplit("/", 1)[-1].split(": ")[0] for line in lines] == ["a.yaml:2:13", "a.yaml:4:20", "b.yaml:3:21"]
     assert told.stdout == f"{refused}: OK: scenario refused, 2 steps\n"
 
 

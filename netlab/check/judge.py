@@ -62,7 +62,7 @@ class _Judgement:
 
     def _steps(self) -> Iterator[tuple[int, AnyStep, Window]]:
         """The steps that were played to their end, each with the window that an expectation there is about."""
-        start = self._timeline.observations[0].time if self._timeline.observations else 0
+        start = self._began[0][1].time if 0 in self._began else 0
         began = packets_began = start
         for index, step in enumerate(self._scenario.steps):
             if index not in self._began or index not in self._ended:

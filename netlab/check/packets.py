@@ -9,11 +9,11 @@ from typing import Literal
 
 import msgspec
 
-from netlab.check.packet_fields import Difference, differences
 from netlab.check.packet_view import view
 from netlab.notation.packets import PacketPattern
 from netlab.notation.printing import print_packet
 from netlab.scenario.spec import PacketsExpected
+from netlab.timeline.packet_fields import Difference, differences
 from netlab.timeline.streams import SeenPacket, describe, packets_of
 from netlab.timeline.timeline import Node, Timeline
 

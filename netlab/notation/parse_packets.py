@@ -56,7 +56,7 @@ class _Reader:
         scanner = self.scanner
         endpoints = scanner.match(_ENDPOINTS)
         source, target = (endpoints[1], endpoints[2]) if endpoints else ("", "")
-        if endpoints is None and re.match(r"[^<\"]*>", scanner.text):
+        if endpoints is None and re.match(r"(?:(?!\bafter\b)[^<\"])*>", scanner.text):
             raise scanner.error("this is no pair of endpoints", "write client > server, or leave both out when any will do")
         self.kind()
         while not scanner.at_end():

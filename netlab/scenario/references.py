@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from netlab.errors import Place, Problem
-from netlab.notation.calls import Call, Result
+from netlab.notation.calls import Call, JoinText, Result
 from netlab.notation.packets import PacketPattern
 from netlab.notation.values import Name, Rights, SocketAddress
 from netlab.scenario.spec import CallStep, ExpectStep, JoinStep, PeerStep, ReleaseStep, RunStep
@@ -65,7 +65,7 @@ class _Walk:
             case RunStep():
                 self._start(read, step.what.job)
             case JoinStep():
-                self._join(read, step.what.job)
+                self._join(read, step.what)
                 self._result(read, step.what.result, read.said)
             case PeerStep():
                 self._pattern(step.packet, read.said)
@@ -147,7 +147,8 @@ class _Walk:
             self._say(place, f'a job "{job}" is running already', f"join {job} first, or call this one otherwise")
         self._running[job] = read.process
 
-    def _join(self, read: Read, job: str) -> None:
+    def _join(self, read: Read, what: JoinText) -> None:
+        job = what.job
         place = _within(read.said, rf"(?<=join\s){re.escape(job)}\b")
         owner = self._running.pop(job, None)
         if owner is None:
@@ -158,6 +159,8 @@ class _Walk:
                 self._say(place, f'no job "{job}" by now', fix)
         elif owner != read.process:
             self._say(place, f"the job \"{job}\" is {owner}'s, not {read.process}'s", f"write {owner}: join {job}")
+        elif what.result.form == "blocks":
+            self._running[job] = owner  # it goes on, and can be joined again
         self._joined.add(job)
 
     def _node(self, said: Node, name: str, interface: str) -> None:

@@ -5,11 +5,11 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6ND_RS, IPv6
 from scapy.layers.l2 import ARP
 
-from netlab.check.packet_fields import Difference
 from netlab.check.packets import PacketMatch, match
 from netlab.notation.parse_packets import parse_packet
 from netlab.scenario.spec import PacketsExpected
 from netlab.timeline.observations import Packet
+from netlab.timeline.packet_fields import Difference
 from netlab.timeline.timeline import Node, Timeline
 
 OPENING = ("client > server S <mss 1460, sackOK>", "server > client S.", "client > server .")

@@ -92,3 +92,8 @@ def test_what_is_wrong_is_told_with_its_column_and_fix(text: str, offset: int, f
     with pytest.raises(NotationError) as caught:
         parse_packet(text)
     assert (caught.value.offset, caught.value.fix) == (offset, fix), str(caught.value)
+
+
+def test_a_bound_on_time_is_no_pair_of_endpoints() -> None:
+    pattern = parse_packet("S. after >=1ms")
+    assert (pattern.source, pattern.flags, len(pattern.after)) == ("", frozenset("S."), 1)

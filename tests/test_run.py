@@ -1,0 +1,124 @@
+"""Scenarios from file to verdict: what a run does with each kind of step, and with what this machine lacks."""
+
+from pathlib import Path
+
+import pytest
+
+from netlab.check.judge import judge
+from netlab.check.result import ScenarioResult
+from netlab.run import RunOptions, run_all, run_scenario
+from netlab.scenario.load import load_scenarios
+from netlab.timeline.observations import CallReturned, Decision, Packet, ProgramEnded
+
+pytestmark = pytest.mark.netns
+
+
+def run(tmp_path: Path, steps: str, head: str = "topology: two-hosts") -> ScenarioResult:
+    path = tmp_path / "x.scenario.yaml"
+    path.write_text(f"# What the test says.\n{head}\nsteps:\n{steps}")
+    (scenario,) = load_scenarios(path)
+    return run_scenario(scenario)
+
+
+CONNECTED = """
+  - server: s = socket(AF_INET, SOCK_STREAM, 0)
+  - server: bind(s, 0.0.0.0:8080)
+  - server: listen(s, 8)
+  - client: c = socket(AF_INET, SOCK_STREAM, 0)
+  - client: connect(c, server:8080)
+  - server: a = accept(s)
+"""
+
+
+def test_blocking_calls_jobs_and_times(tmp_path: Path) -> None:
+    steps = """
+  - server: recv(a, buf(10)) & as reader
+  - server: join reader -> blocks
+  - client: send(c, "hello") -> 5
+  - server: join reader -> 5 out "hello" took >=200ms
+  - client: poll(c, POLLIN, 100) -> 0 took >=100ms, <3s
+  - server: recv(a, buf(10)) -> blocks
+"""
+    assert run(tmp_path, CONNECTED + steps).verdicts[0].outcome == "PASS"
+
+
+def test_a_bound_that_does_not_hold_fails(tmp_path: Path) -> None:
+    result = run(tmp_path, CONNECTED + "  - client: poll(c, POLLIN, 10) -> 0 took >=5s\n")
+    (mismatch,) = result.verdicts[0].mismatches
+    assert (mismatch.field, mismatch.expected) == ("took", ">=5s")
+
+
+def test_a_call_that_never_returns_fails_and_nothing_hangs(tmp_path: Path) -> None:
+    result = run(tmp_path, CONNECTED + "  - server: recv(a, buf(1)) -> 1\n", "topology: two-hosts\ntimeout: 300ms")
+    (mismatch,) = result.verdicts[0].mismatches
+    assert (mismatch.field, mismatch.expected, mismatch.actual) == ("return", "1", "still inside the call")
+
+
+def test_programs_run_and_their_status_is_judged(tmp_path: Path) -> None:
+    steps = """
+  - client: run sh -c "echo hello"
+  - client: run sh -c "echo sorry >&2; exit 3" -> 3
+  - client: run sleep 60 & as napper
+  - client: run false
+"""
+    result = run(tmp_path, steps)
+    (mismatch,) = result.verdicts[0].mismatches
+    assert (mismatch.field, mismatch.expected, mismatch.actual) == ("exit status", "0", "1")
+    ended = [seen for seen in result.timeline.observations if isinstance(seen, ProgramEnded)]
+    assert [(one.status, one.stdout, one.stderr) for one in ended] == [(0, "hello\n", ""), (3, "", "sorry\n"), (1, "", "")]
+
+
+def test_a_program_that_is_not_installed_is_this_machines_lack(tmp_path: Path) -> None:
+    verdict = run(tmp_path, "  - client: run no-such-program\n").verdicts[0]
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert "no-such-program" in verdict.reason
+
+
+def test_an_extra_packet_fails_and_a_missing_one_does(tmp_path: Path) -> None:
+    extra = run(tmp_path, CONNECTED + "  - expect: {packets: [client > server S, server > client S.], for: 100ms}\n")
+    assert extra.verdicts[0].mismatches[0].field == "packet 3"
+    missing = run(tmp_path, CONNECTED + "  - expect: {packets: [client > server S, ..., client > server F.], within: 100ms}\n")
+    assert missing.verdicts[0].outcome == "FAIL"
+
+
+def test_what_a_rule_decides_is_on_the_timeline(tmp_path: Path) -> None:
+    head = 'topology: two-hosts\nimpair: {"server->client": [{match: "S.", nth: 1, action: drop}]}'
+    result = run(tmp_path, CONNECTED, head)
+    assert result.verdicts[0].outcome == "PASS"
+    (decision,) = [seen for seen in result.timeline.observations if isinstance(seen, Decision)]
+    assert (decision.action, decision.occurrence) == ("drop", 1)
+
+
+def test_the_same_timeline_gets_the_same_verdict_again(tmp_path: Path) -> None:
+    path = tmp_path / "x.scenario.yaml"
+    path.write_text(f"topology: two-hosts\nsteps:\n{CONNECTED}  - expect: {{states: {{server.a: ESTABLISHED}}}}\n")
+    (scenario,) = load_scenarios(path)
+    result = run_scenario(scenario)
+    assert judge(scenario, result.timeline) == result.verdicts
+    deaf = type(result.timeline)(
+        observations=tuple(seen for seen in result.timeline.observations if not isinstance(seen, CallReturned)),
+        sources=result.timeline.sources,
+        nodes=result.timeline.nodes,
+    )
+    assert judge(scenario, deaf)[0].outcome == "FAIL"
+
+
+def test_many_at_once_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "x.scenario.yaml"
+    expect = "  - expect: {packets: [client > server S, server > client S., client > server .], for: 50ms}\n"
+    path.write_text(f"topology: two-hosts\nsteps:\n{CONNECTED}{expect}")
+    scenarios = load_scenarios(path) * 8
+    told: list[str] = []
+    result = run_all(scenarios, RunOptions(jobs=8), lambda one: told.append(one.outcome))
+    assert told == ["PASS"] * 8
+    assert result.outcome == "PASS"
+    ports = {
+        packet.data[34:36]
+        for one in result.scenarios
+        for packet in one.timeline.observations
+        if isinstance(packet, Packet)
+        and packet.host == "client"
+        and packet.direction == "out"
+        and packet.data[12:14] == b"\x08\x00"
+    }
+    assert 1 < len(ports) <= 8
