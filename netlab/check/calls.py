@@ -9,7 +9,7 @@ from netlab.check.results import check_result
 from netlab.check.verdicts import Mismatch
 from netlab.notation.calls import Bound, Result
 from netlab.scenario.spec import AnyStep, CallStep, JoinStep, RunStep
-from netlab.timeline.observations import CallReturned, CallStarted, Named, Observation, ProgramEnded
+from netlab.timeline.observations import CallReturned, CallStarted, Named, Observation, ProgramEnded, StepEnded
 from netlab.timeline.timeline import Node
 
 
@@ -28,6 +28,7 @@ class Calls:
         self.returned: dict[int, CallReturned] = {}
         self.programs: dict[int, ProgramEnded] = {}
         self.names: dict[tuple[str, str], int] = {}
+        self.ended: dict[int, int] = {}
         for observation in observations:
             self.add(observation)
 
@@ -42,6 +43,8 @@ class Calls:
                 self.programs[observation.step] = observation
             case Named():
                 self.names[observation.process, observation.name] = observation.fd
+            case StepEnded():
+                self.ended[observation.index] = observation.time
 
     def mismatches(self, index: int, steps: Sequence[AnyStep], *, document: bool = False, slack: int = 0) -> tuple[Mismatch, ...]:
         """What an acting step gave that it should not have; with ``document``, by what the document says instead.
@@ -55,26 +58,32 @@ class Calls:
                 return (self._missing(step, "the call never began"),) if missing else ()
             case CallStep():
                 result = (step.document if document else None) or step.what.result
-                return self._call(step, index, result, step.what.took, slack, steps)
+                return self._call(step, step, index, self._returned(index, index), result, slack)
             case JoinStep():
                 began = _began(step.what.job, index, steps)
                 result = (step.document if document else None) or step.what.result
                 if isinstance(steps[began], RunStep):
                     return self._program(step, began, result)
-                return self._call(step, began, result, step.what.took, slack, steps)
+                return self._call(step, steps[began], began, self._returned(began, index), result, slack)
             case RunStep() if not step.what.job:
                 return self._program(step, index, step.what.result)
         return ()
 
+    def _returned(self, began: int, index: int) -> CallReturned | None:
+        """The return of the call that step ``began`` made, if it came before step ``index`` was over."""
+        started = self.started.get(began)
+        returned = self.returned.get(started.id) if started is not None else None
+        if returned is None or returned.time > self.ended.get(index, returned.time):
+            return None
+        return returned
+
     def _call(
-        self, step: AnyStep, began: int, result: Result, took: tuple[Bound, ...], slack: int, steps: Sequence[AnyStep]
+        self, step: CallStep | JoinStep, origin: AnyStep, began: int, returned: CallReturned | None, result: Result, slack: int
     ) -> tuple[Mismatch, ...]:
-        origin = steps[began]
         assert isinstance(origin, CallStep)
         started = self.started.get(began)
         if started is None:
             return (self._missing(step, "the call never began"),)
-        returned = self.returned.get(started.id)
         names = {name: fd for (process, name), fd in self.names.items() if process == origin.process}
         found = check_result(
             result,
@@ -92,7 +101,7 @@ class Calls:
         ]
         if returned is not None:
             elapsed = returned.time - (returned.began or started.time)
-            for bound in took:
+            for bound in step.what.took:
                 if not _within(elapsed, bound, slack):
                     mismatches.append(
                         Mismatch(
