@@ -211,6 +211,7 @@ def _run(scenarios: Sequence["Scenario"], not_tested: Sequence["NotTested"], *, 
     import time
 
     from netlab.report.outputs import Outputs
+    from netlab.report.redact import without_payload
     from netlab.report.strict import strict
     from netlab.run import RunOptions, run_all
 
@@ -226,6 +227,8 @@ def _run(scenarios: Sequence["Scenario"], not_tested: Sequence["NotTested"], *, 
     elapsed = time.monotonic() - began
     if options["strict"]:
         result = strict(result)
+    if options["no_payload"]:
+        result = without_payload(result)
     try:
         outputs.write(result, elapsed=elapsed)
     except BrokenPipeError:

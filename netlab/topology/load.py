@@ -58,13 +58,8 @@ def _is_path(name: str) -> bool:
 
 
 def _folders(beside: Path | None) -> list[Path]:
-    package = Path(__file__).parent.parent
-    installed = package / "topologies"
-    return [
-        *([beside.parent] if beside is not None else []),
-        Path("topologies"),
-        installed if installed.is_dir() else package.parent / "topologies",
-    ]
+    shipped = Path(__file__).parent.parent / "topologies"  # in a source tree, a link to the folder beside the package
+    return [*([beside.parent] if beside is not None else []), Path("topologies"), shipped]
 
 
 def parse_topology(document: Document, loc: tuple[Part, ...] = ()) -> Topology:
