@@ -46,7 +46,9 @@ steps:
   - client: u = socket(AF_INET, SOCK_DGRAM, 0)
   - server: v = socket(AF_INET, SOCK_DGRAM, 0)
   - server: bind(v, 0.0.0.0:9)
-  - client: run python3 -c "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); [s.sendto(bytes(100), ('server', 9)) for _ in range(3000)]"
+  - client: >-
+      run python3 -c "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);
+      [s.sendto(bytes(100), ('server', 9)) for _ in range(3000)]"
   - expect: {packets: ["client > server udp {3000}"]}
 """
 

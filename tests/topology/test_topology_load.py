@@ -148,7 +148,7 @@ def test_every_shipped_topology_loads_and_says_why(path: Path) -> None:
 
 def test_a_topology_is_found_beside_then_here_then_in_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_topology("two-hosts", None) == SHIPPED / "two-hosts.yaml"
+    assert find_topology("two-hosts", None).resolve() == SHIPPED.resolve() / "two-hosts.yaml"
     (tmp_path / "topologies").mkdir()
     (tmp_path / "topologies" / "two-hosts.yaml").write_text("nodes: {here: {}}\n")
     assert find_topology("two-hosts", None) == Path("topologies/two-hosts.yaml")
