@@ -51,5 +51,9 @@ class HostError(NetlabError):
         super().__init__(lacks + (f"\n  fix: {fix}" if fix else ""))
 
 
+class StepError(NetlabError):
+    """A step cannot be carried out as it is written, which only running it could show; the run adds its place (SpecError)."""
+
+
 class LabError(NetlabError):
     """netlab itself failed: a kernel answered what we did not foresee, or one of our processes died; exit status 70."""

@@ -15,9 +15,8 @@ from netlab.check.calls import Calls
 from netlab.check.expectations import Finding, Window, evaluate, needs
 from netlab.check.judge import judge
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
-from netlab.check.verdicts import Verdict
 from netlab.check.view import View
-from netlab.errors import HostError
+from netlab.errors import HostError, Problem, SpecError, StepError
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
 from netlab.observe.observers import Observers, now
@@ -27,6 +26,7 @@ from netlab.timeline.observations import StepBegan, StepEnded
 from netlab.timeline.timeline import Timeline
 from netlab.topology.spec import Topology
 from netlab.units import Duration
+from netlab.workload.marshal import MarshalError
 from netlab.workload.peer import ScriptedPeer
 from netlab.workload.player import Player
 
@@ -185,7 +185,10 @@ class _Run:
             if isinstance(step, ExpectStep):
                 holds, packets_until = self._expect(step)
             else:
-                holds = self._player.play(step, index)
+                try:
+                    holds = self._player.play(step, index)
+                except (MarshalError, StepError) as error:
+                    raise SpecError(Problem(step.place, str(error))) from error
                 self._look_after(step)
             ended = now()
             self._observers.record(StepEnded(time=ended, index=index, packets_until=packets_until))
@@ -259,8 +262,3 @@ def _drawn(topology: Topology) -> dict[str, object]:
         "nodes": {node.name: node.kind for node in topology.nodes},
         "links": [link.name for link in topology.links],
     }
-
-
-def verdict_of(result: ScenarioResult) -> Verdict:
-    """The scenario's own verdict."""
-    return result.verdicts[0]

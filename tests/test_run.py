@@ -6,6 +6,7 @@ import pytest
 
 from netlab.check.judge import judge
 from netlab.check.result import ScenarioResult
+from netlab.errors import SpecError
 from netlab.run import RunOptions, run_all, run_scenario
 from netlab.scenario.load import load_scenarios
 from netlab.timeline.observations import CallReturned, Decision, Packet, ProgramEnded
@@ -122,3 +123,21 @@ def test_many_at_once_do_not_meet(tmp_path: Path) -> None:
         and packet.data[12:14] == b"\x08\x00"
     }
     assert 1 < len(ports) <= 8
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (
+            "  - client: s = socket(AF_INET6, SOCK_STREAM, 0)\n  - client: connect(s, server:80)\n",
+            ":5:5: server has no IPv6 address",
+        ),
+        ("  - client: wait_for_nobody = socket(AF_INET, SOCK_STREAM, 0)\n  - peer: S. ack 1\n", ":5:5: peer: no TCP connection"),
+    ],
+)
+def test_a_step_that_cannot_be_done_as_written_is_told_with_its_place(tmp_path: Path, steps: str, said: str) -> None:
+    inline = "{nodes: {client: {}, server: {}, peer: {kind: peer}}, links: ["
+    inline += "{endpoints: [client, server], subnets: [10.0.1.0/24]}, {endpoints: [client, peer], subnets: [10.0.2.0/24]}]}"
+    with pytest.raises(SpecError) as caught:
+        run(tmp_path, steps, f"topology: {inline}")
+    assert said in str(caught.value)

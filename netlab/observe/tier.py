@@ -65,7 +65,18 @@ def probe(*, btf: Path = BTF_PATH, cache: Path | None = None) -> Tier:
 
     folder = cache or cache_folder(dict(os.environ))
 
+    def states() -> None:
+        _root()
+        _bpf()
+        _all_there(read_layout(QUESTIONS, cache=folder, btf=btf), NECESSARY)
+
+    def timers() -> None:
+        states()
+        _timers()
+
     def memory() -> None:
+        _root()
+        _bpf()
         require_initial_pid_namespace()
         _all_there(read_layout(MEMORY_QUESTIONS, cache=folder, btf=btf), MEMORY_QUESTIONS)
 
@@ -74,8 +85,8 @@ def probe(*, btf: Path = BTF_PATH, cache: Path | None = None) -> Tier:
         ("btf", lambda: _readable(btf)),
         ("bpf", _bpf),
         ("cookies", _cookies),
-        ("states", lambda: _all_there(read_layout(QUESTIONS, cache=folder, btf=btf), NECESSARY)),
-        ("timers", _timers),
+        ("states", states),
+        ("timers", timers),
         ("memory", memory),
     )
     capabilities = tuple(_try(name, check) for name, check in checks)

@@ -34,7 +34,7 @@ def from_json(data: bytes, file: str = "timeline") -> Timeline:
         offset = int(found[1]) if found else 0
         before = data[:offset]
         place = Place(file, before.count(b"\n") + 1, offset - (before.rfind(b"\n") + 1) + 1)
-        fix = "it must be a timeline as netlab writes it (the timeline of one scenario in --json)"
+        fix = "it must be a timeline as netlab.timeline.store writes it"
         raise SpecError(Problem(place, f"this is no timeline: {error}", fix)) from None
 
 

@@ -6,7 +6,7 @@ One table a process, copied by fork. It asks the agents for names of sockets and
 import socket
 import struct
 
-from netlab.errors import LabError
+from netlab.errors import StepError
 from netlab.lab.lab import Lab
 from netlab.workload.agents import AgentProcess
 
@@ -33,7 +33,7 @@ class Names:
         try:
             return self.table[name]
         except KeyError:
-            raise LabError(f"{self.process.name} has no descriptor named {name}") from None
+            raise StepError(f"{self.process.name} has no descriptor named {name}") from None
 
     def address_of_name(self, name: str) -> bytes | None:
         """getsockname() of a socket of this process, or of another one ("client.u"): the raw struct sockaddr."""
@@ -57,7 +57,7 @@ class Names:
         candidates = [address for end in ends for address in end.addresses if address.version == version]
         candidates.sort(key=lambda address: address.network not in mine)
         if not candidates:
-            raise LabError(f"{node} has no IPv{version} address" + (f" on {interface}" if interface else ""))
+            raise StepError(f"{node} has no IPv{version} address" + (f" on {interface}" if interface else ""))
         return str(candidates[0].ip)
 
     def port_of(self, name: str) -> int:
@@ -70,7 +70,7 @@ class Names:
     def _elsewhere(self, name: str) -> bytes | None:
         owners = [names for names in self._everyone.values() if name in names.table]
         if len(owners) != 1:
-            raise LabError(f"the name {name} is known in {len(owners)} processes: write PROCESS.{name}")
+            raise StepError(f"the name {name} is known in {len(owners)} processes: write PROCESS.{name}")
         return owners[0].address_of_name(name)
 
     def _find(self, name: str) -> tuple["Names", int]:
@@ -79,5 +79,5 @@ class Names:
         process, _, short = name.rpartition(".")
         other = self._everyone.get(process)
         if other is None or short not in other.table:
-            raise LabError(f"{self.process.name} knows no socket named {name}")
+            raise StepError(f"{self.process.name} knows no socket named {name}")
         return other, other.table[short]

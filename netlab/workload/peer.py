@@ -13,7 +13,7 @@ import time
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from netlab.errors import LabError
+from netlab.errors import LabError, StepError
 from netlab.lab.lab import Interface, LabNode
 from netlab.notation.packets import PacketPattern
 from netlab.timeline.headers import Headers, decode
@@ -70,7 +70,7 @@ class ScriptedPeer:
         """Send one TCP segment to the host that last contacted this peer (between the ports that the pattern names, if it does).
 
         ``flags`` are the pattern's; ``seq`` is the peer's next, ``ack`` all that came in order, ``win`` 65535, unless it says
-        otherwise in relative numbers. What has arrived before this call is taken into account. Raises LabError when no connection
+        otherwise in relative numbers. What has arrived before this call is taken into account. Raises StepError when no connection
         comes within a second.
         """
         deadline = time.monotonic() + self._within
@@ -86,7 +86,7 @@ class ScriptedPeer:
                     break
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise LabError(
+                    raise StepError(
                         f"{self._node.name}: no TCP connection to send {packet.text or 'this packet'!r} on has come within "
                         f"{self._within:g} s; let a host connect to {self._node.address} first (its call started with & as JOB)"
                     )

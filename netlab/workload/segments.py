@@ -7,7 +7,7 @@ touched here.
 import re
 from typing import Any
 
-from netlab.errors import LabError
+from netlab.errors import StepError
 from netlab.notation.packets import PacketPattern
 from netlab.notation.pattern import pattern as filling
 from netlab.timeline.headers import Headers
@@ -66,7 +66,7 @@ class Connection:
     def craft(self, pattern: PacketPattern) -> bytes:
         """A frame for the host, as the pattern says; afterwards the peer's next number is past it, unless the pattern gave ``seq``.
 
-        Raises LabError for what a peer cannot send.
+        Raises StepError for what a peer cannot send.
         """
         flags, fields, payload = _checked(pattern)
         from scapy.layers.inet import IP, TCP
@@ -145,8 +145,8 @@ def _option(name: str, value: str, initial: int) -> tuple[str | int, Any]:
             return kind, bytes.fromhex(value)
     except ValueError:
         pass
-    raise LabError(f"a peer cannot send the TCP option <{f'{name} {value}'.strip()}>: write its whole value, such as <mss 1460>")
+    raise StepError(f"a peer cannot send the TCP option <{f'{name} {value}'.strip()}>: write its whole value, such as <mss 1460>")
 
 
-def _refused(pattern: PacketPattern, what: str, fix: str) -> LabError:
-    return LabError(f"{pattern.text or pattern}: {what}; {fix}")
+def _refused(pattern: PacketPattern, what: str, fix: str) -> StepError:
+    return StepError(f"{pattern.text or pattern}: {what}; {fix}")

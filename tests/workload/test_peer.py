@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 from networks import two_hosts
 
-from netlab.errors import LabError
+from netlab.errors import LabError, StepError
 from netlab.lab.lab import Lab
 from netlab.notation.parse import parse_packet
 from netlab.timeline.headers import decode
@@ -116,7 +116,7 @@ def test_the_latest_connection_is_meant_unless_ports_are_named() -> None:
 
 def test_without_a_connection_there_is_nothing_to_send_on() -> None:
     message = r"server: no TCP connection to send 'S\.' on has come within 0\.05 s; let a host connect to 10\.0\.0\.2 first"
-    with beside(within=0.05) as (_, peer), pytest.raises(LabError, match=message):
+    with beside(within=0.05) as (_, peer), pytest.raises(StepError, match=message):
         send(peer, "S.")
 
 

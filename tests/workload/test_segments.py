@@ -5,7 +5,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
-from netlab.errors import LabError
+from netlab.errors import StepError
 from netlab.notation.parse import parse_packet
 from netlab.timeline.headers import Headers, decode
 from netlab.workload.segments import INITIAL, Connection
@@ -126,5 +126,5 @@ def test_options_of_all_kinds() -> None:
     ],
 )
 def test_what_cannot_be_sent_is_refused(pattern: str, message: str) -> None:
-    with pytest.raises(LabError, match=message):
+    with pytest.raises(StepError, match=message):
         opened().craft(parse_packet(pattern))
