@@ -1,4 +1,4 @@
-"""Every example of the README runs."""
+"""Every example of the README and of the guide runs."""
 
 import re
 import subprocess
@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parent.parent / "README.md"
+SCENARIOS = README.parent / "docs" / "scenarios.md"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+def blocks(language: str, page: Path = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 def test_the_two_commands_open_it() -> None:
@@ -39,3 +40,13 @@ def test_its_python_runs() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", blocks("python")[0]], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.netns
+def test_every_scenario_of_the_guide_passes(tmp_path: Path) -> None:
+    examples = blocks("yaml", SCENARIOS)
+    assert len(examples) >= 4
+    for number, text in enumerate(examples):
+        (tmp_path / f"{number}.scenario.yaml").write_text(text)
+    done = subprocess.run([sys.executable, "-m", "netlab", "run", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
