@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import netlab
 from netlab.check.calls import Calls
-from netlab.check.expectations import Finding, Window, evaluate, needs
+from netlab.check.expectations import evaluate, needs
+from netlab.check.findings import Finding, Window
 from netlab.check.judge import judge
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
 from netlab.check.view import View

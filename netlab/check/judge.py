@@ -6,7 +6,8 @@ Pure: the same timeline gets the same verdicts, here or on another machine, toda
 from collections.abc import Iterator
 
 from netlab.check.calls import Calls
-from netlab.check.expectations import Finding, Window, evaluate
+from netlab.check.expectations import evaluate
+from netlab.check.findings import Finding, Window
 from netlab.check.transitions import judge_transitions
 from netlab.check.verdicts import Conformance, Mismatch, Outcome, Verdict
 from netlab.check.view import View

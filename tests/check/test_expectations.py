@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from netlab.check.expectations import Finding, Window, evaluate
+from netlab.check.expectations import evaluate
+from netlab.check.findings import Finding, Window
 from netlab.check.view import View
 from netlab.scenario.spec import Expectation
 from netlab.timeline.observations import (
