@@ -218,7 +218,7 @@ def _run(scenarios: Sequence["Scenario"], not_tested: Sequence["NotTested"], *, 
     outputs = Outputs(json=options["json"], junit=options["junit"], pcap=options["pcap"])
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
-    chosen = {"timeout": options["timeout"], "jobs": options["jobs"], "payload": not options["no_payload"]}
+    chosen = {"timeout": options["timeout"], "jobs": options["jobs"]}
     if options["capture_buffer"] is not None:
         chosen["capture_buffer"] = options["capture_buffer"]
     began = time.monotonic()

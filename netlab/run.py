@@ -37,13 +37,11 @@ _LONGEST_PAUSE = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run: ``timeout`` of each call in place of the scenario's, capture buffer in bytes a node, scenarios at once,
-    whether payloads are kept in what is written."""
+    """How to run: ``timeout`` of each call in place of the scenario's, capture buffer in bytes a node, scenarios at once."""
 
     timeout: Duration | None = None
     capture_buffer: int = DEFAULT_BUFFER
     jobs: int = 1
-    payload: bool = True
 
 
 def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> ScenarioResult:
