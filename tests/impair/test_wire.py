@@ -221,8 +221,14 @@ def test_a_wire_that_failed_says_so() -> None:
             fcntl.ioctl(control, 0x8922, struct.pack("16si12x", b"far", 1000))
         wire.start()
         with closing(packet_left(lab, "client")) as client:
-            client.send(bytes(12) + bytes.fromhex("88b5") + bytes(1400))
-        with pytest.raises(LabError, match=r"the wire stopped: .*Message too long"):
-            decided(wire, 1)
+
+            def send_until_it_fails() -> None:
+                # A busy machine was seen to drop a first frame within the veth itself (1 in 600, counted as its tx drop).
+                for _ in range(100):
+                    client.send(bytes(12) + bytes.fromhex("88b5") + bytes(1400))
+                    decided(wire, 1, within=0.1)
+
+            with pytest.raises(LabError, match=r"the wire stopped: .*Message too long"):
+                send_until_it_fails()
         wire.stop()
         assert not wire.report().available

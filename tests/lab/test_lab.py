@@ -32,7 +32,7 @@ def until(condition: Callable[[], object], within: float = 5.0) -> bool:
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before the file is opened, or while it is read
         return False
 
 
