@@ -104,7 +104,8 @@ def main() -> int:
                 time.sleep(0.001)
             alive += process.poll() is None
             daemons += any("sleep 1000" in one for one in marked(mark))
-            os.kill(process.pid, signal.SIGKILL) if process.poll() is None else None
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
             process.wait()
             killed = time.monotonic()
             while (left := marked(mark)) and time.monotonic() - killed < GONE_WITHIN:

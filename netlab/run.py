@@ -23,7 +23,7 @@ from netlab.lab.lab import Lab
 from netlab.observe.observers import Observers, now
 from netlab.observe.packets import DEFAULT_BUFFER
 from netlab.scenario.spec import CallStep, Expectation, ExpectStep, JoinStep, NotTested, Scenario
-from netlab.timeline.observations import StepBegan, StepEnded
+from netlab.timeline.observations import SourceReport, StepBegan, StepEnded
 from netlab.timeline.timeline import Timeline
 from netlab.topology.spec import Topology
 from netlab.units import Duration
@@ -152,7 +152,8 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
         finally:
             observers.seen += wire.drain()
             observers.stop()
-        return observers.timeline(wire.report()), lacking
+        built = SourceReport(name="lab", available=True, reason="; ".join(lab.shortfalls))
+        return observers.timeline(wire.report(), built), lacking
 
 
 class _Run:

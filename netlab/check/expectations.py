@@ -10,7 +10,7 @@ from dataclasses import replace
 from netlab.check import objects
 from netlab.check.findings import Finding, Status, Window
 from netlab.check.packets import match
-from netlab.check.view import View, host_of, process_of
+from netlab.check.view import View, host_of
 from netlab.notation.packets import PacketPattern
 from netlab.scenario.spec import Expectation
 from netlab.timeline.observations import SocketTable
@@ -134,7 +134,7 @@ _CHECKS: dict[str, Callable[[Expectation, View, Window, bool], Iterator[Finding]
 
 def needs(expect: Expectation) -> dict[str, frozenset[str]]:
     """What must be looked at for an expectation, by kind of snapshot: tables, listed, sockets, counters (nodes); fds, memory
-    (processes); states (anything: the transitions are wanted)."""
+    (processes)."""
     return {
         "tables": frozenset(host_of(key) for key in (*expect.states, *expect.path, *expect.queue, *expect.listed)),
         "listed": frozenset(host_of(key) for key in expect.listed),
@@ -142,5 +142,4 @@ def needs(expect: Expectation) -> dict[str, frozenset[str]]:
         "counters": frozenset(expect.counters),
         "fds": frozenset(expect.fds),
         "memory": frozenset(expect.memory),
-        "states": frozenset(process_of(key) for key in expect.path),
     }

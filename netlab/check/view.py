@@ -170,8 +170,3 @@ class View:
 def host_of(key: str) -> str:
     """The node of "client", "client/p", "client.c", "client/p.c" or "client:80"."""
     return key.split(":")[0].rpartition(".")[0].split("/")[0] if "." in key.split(":")[0] else key.split(":")[0].split("/")[0]
-
-
-def process_of(key: str) -> str:
-    """The process of "client.c" or "client/p.c"."""
-    return key.rpartition(".")[0]

@@ -143,6 +143,12 @@ class Lab:
         return self._keeper
 
     @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """What this machine did not let the lab have, though it runs without: pinned sysctls that are not set, mounts not made."""
+        notes = self.keeper.ask("notes")[0]["notes"]
+        return (*(f"sysctl {key} is not set ({why})" for key, why in sorted(self.unset.items())), *dict.fromkeys(notes))
+
+    @property
     def rootless(self) -> bool:
         """Whether the lab lives in a user namespace of its own."""
         return self.keeper.rootless

@@ -50,7 +50,7 @@ class Process:
                 self._stream("stdout", stdout, 1, ours),
             ]
             given.append(given[1] if stderr == STDOUT else self._stream("stderr", stderr, 2, ours))
-            reply, (self._pidfd,) = keeper.ask(
+            _, (self._pidfd,) = keeper.ask(
                 "spawn",
                 *given,
                 told,
@@ -67,7 +67,6 @@ class Process:
         finally:
             for fd in self._opened:
                 os.close(fd)
-        self.inner_pid: int = reply["pid"]
         self.pid = outer_pid(self._pidfd)
         for name, fd in ours:
             mode = ("w" if name == "stdin" else "r") + ("" if text else "b")

@@ -141,7 +141,7 @@ class Claim:
 class Scenario:
     """A topology, what is done in it, and what must come of it. ``name`` is the claim's id, or the file's name.
 
-    ``timeout`` bounds each call. ``capture_snap`` and the like are the run's business, not the scenario's.
+    ``timeout`` bounds each call.
     """
 
     name: str
