@@ -14,7 +14,7 @@ from netlab.scenario.spec import Claim, NotTested, Scenario
 from netlab.scenario.steps import StepReader, unrolled
 from netlab.topology.load import find_topology, parse_topology, read_topology
 from netlab.topology.rules import Directed, rules_of, split_direction
-from netlab.topology.schema import Impair
+from netlab.topology.schema_link import Impair
 from netlab.topology.spec import Link, Topology
 from netlab.units import Duration
 from netlab.validate import Problems, did_you_mean, named, shown, validated

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from netlab.scenario.states import STATES, canonical_state
-from netlab.topology.schema import Impair, listed
+from netlab.topology.schema_link import Impair
+from netlab.topology.schema_values import listed
 from netlab.units import Duration
 from netlab.validate import Piece, did_you_mean, shown
 

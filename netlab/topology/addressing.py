@@ -11,7 +11,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_int
 
 from netlab.errors import Place, Problem
 from netlab.topology.networks import Interface, Network
-from netlab.topology.schema import LinkFile, NodeFile
+from netlab.topology.schema_link import LinkFile
+from netlab.topology.schema_node import NodeFile
 from netlab.validate import named
 
 _POOLS: dict[int, tuple[Network, ...]] = {

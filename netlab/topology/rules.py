@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from netlab.errors import Problem
 from netlab.notation.lexer import NotationError
 from netlab.notation.parse import parse_packet
-from netlab.topology.schema import Impair, RuleFile
+from netlab.topology.schema_link import Impair, RuleFile
 from netlab.topology.spec import Rule
 from netlab.validate import did_you_mean
 from netlab.yaml_nodes import Node

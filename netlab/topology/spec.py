@@ -1,32 +1,190 @@
 """A network as wanted: nodes, links, addresses. Frozen values, valid once built; load.py builds them from YAML."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 
 from netlab.errors import Place
 from netlab.notation.packets import PacketPattern
+from netlab.topology.networks import Address, Interface, Network
+from netlab.units import Duration
+
+__all__ = [
+    "Command",
+    "Endpoint",
+    "File",
+    "Forward",
+    "Link",
+    "Nat",
+    "Node",
+    "Overlay",
+    "PolicyRule",
+    "Port",
+    "Ready",
+    "Route",
+    "Rule",
+    "Shape",
+    "Subinterface",
+    "Topology",
+    "Vrf",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A static route (ip-route(8)). ``kind``: unicast (then with ``via`` or ``interface``), blackhole, unreachable or prohibit.
+
+    ``table`` 0 is the main table; ``metric`` and ``mtu`` 0 are the kernel's choice; ``source`` is the preferred source address.
+    """
+
+    destination: Network
+    via: Address | None = None
+    interface: str = ""
+    kind: str = "unicast"
+    metric: int = 0
+    table: int = 0
+    source: Address | None = None
+    mtu: int = 0
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRule:
+    """A routing rule (ip-rule(8)): packets that match look into ``table``. ``family`` is 4 or 6; ``mark`` None is every mark."""
+
+    family: int
+    priority: int
+    table: int
+    source: Network | None = None
+    destination: Network | None = None
+    interface: str = ""
+    mark: int | None = None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vrf:
+    """A VRF device of a node: its routing table and the interfaces that belong to it."""
+
+    name: str
+    table: int
+    interfaces: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A port forward of a nat node: ``protocol`` (tcp or udp) and ``port`` on its outside go to ``to`` and ``to_port``."""
+
+    protocol: str
+    port: int
+    to: Address
+    to_port: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nat:
+    """How a nat node translates, on its interfaces ``outside``. ``behaviour`` is RFC 3489's: full-cone, address-restricted-cone,
+    port-restricted-cone (Linux masquerade, the default) or symmetric."""
+
+    outside: tuple[str, ...]
+    behaviour: str = "port-restricted-cone"
+    forwards: tuple[Forward, ...] = ()
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file that only this node's programs see at ``path``."""
+
+    path: str
+    text: str
+    mode: int = 0o644
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """When a program counts as ready: its node listens on ``port`` (``protocol`` tcp or udp), or its output has a line that the
+    regular expression ``log`` finds; it fails after ``within``."""
+
+    port: int = 0
+    protocol: str = "tcp"
+    log: str = ""
+    within: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command at a node's start. With ``ready`` or ``background`` it stays running, else it must end with status 0 ``within``."""
+
+    argv: tuple[str, ...]
+    background: bool = False
+    ready: Ready | None = None
+    within: Duration
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node. ``kind``: host, router (forwards both families), switch (a bridge), peer (no kernel stack: driven by hand).
+    """A node. ``kind``: host, router (forwards both families), nat (a router that translates), switch (a bridge), peer (no kernel
+    stack: driven by hand).
 
-    ``sysctls`` are set in its namespace over the pinned ones ("net.ipv4.tcp_syn_retries": "1").
+    ``sysctls`` are set in its namespace over the pinned ones ("net.ipv4.tcp_syn_retries": "1"). With ``auto_routes`` shortest paths
+    over the whole topology are computed for it, besides the static ``routes``. ``firewall`` is an nftables ruleset, ``names`` has
+    further lines of its hosts file (name, address), ``resolv`` is its resolv.conf (None: the machine's own); ``stp`` is a switch's.
     """
 
     name: str
     kind: str
     place: Place
     sysctls: tuple[tuple[str, str], ...] = ()
+    auto_routes: bool = True
+    routes: tuple[Route, ...] = ()
+    rules: tuple[PolicyRule, ...] = ()
+    vrfs: tuple[Vrf, ...] = ()
+    nat: Nat | None = None
+    firewall: str = ""
+    firewall_place: Place | None = None
+    names: tuple[tuple[str, Address], ...] = ()
+    resolv: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    files: tuple[File, ...] = ()
+    start: tuple[Command, ...] = ()
+    stp: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subinterface:
+    """An 802.1Q interface on an endpoint ("eth0.10"): frames of one VLAN, with addresses of their own."""
+
+    name: str
+    vlan: int
+    addresses: tuple[Interface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A switch port's VLANs: untagged in ``access``, and tagged in each of ``trunk``; 0 and () where the switch has no VLANs."""
+
+    access: int = 0
+    trunk: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One end of a link: an interface of a node, with its addresses (none on a switch)."""
+    """One end of a link: an interface of a node, with its addresses (none on a switch).
+
+    ``hardware`` is a chosen MAC address ("" : assigned); ``port`` is of switches with VLANs, ``subinterfaces`` of a node at the
+    other end of a trunk.
+    """
 
     node: str
     interface: str
-    addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+    addresses: tuple[Interface, ...] = ()
+    hardware: str = ""
+    port: Port | None = None
+    subinterfaces: tuple[Subinterface, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +202,41 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Impairment by quantities, for one direction: what a queueing discipline does (tc-netem(8), tc-tbf(8)).
+
+    ``delay`` and ``jitter`` are added to each packet; ``loss``, ``duplicate``, ``corrupt`` and ``reorder`` are probabilities from 0
+    to 1; ``rate`` is in bits a second, 0 unlimited; ``limit`` is the queue's length in packets, 0 the kernel's default; ``seed``
+    makes a run repeatable where the kernel can (Linux 6.7).
+    """
+
+    delay: Duration
+    jitter: Duration
+    loss: float = 0.0
+    duplicate: float = 0.0
+    corrupt: float = 0.0
+    reorder: float = 0.0
+    rate: int = 0
+    limit: int = 0
+    seed: int | None = None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A wire between two endpoints. ``impair`` has the rules of each direction, keyed (from node, to node); with any rule the
-    link is built through a namespace in its middle."""
+    """A wire between two endpoints. ``impair`` has the rules of each direction and ``shapes`` the quantities, keyed (from node, to
+    node); with any of them the link is built through a namespace in its middle. ``up`` False leaves both ends down.
+
+    ``offloads`` are those that stay on: tx, rx, sg, tso, gso, gro.
+    """
 
     endpoints: tuple[Endpoint, Endpoint]
     subnets: tuple[IPv4Network | IPv6Network, ...]
     mtu: int = 1500
+    up: bool = True
+    offloads: frozenset[str] = frozenset()
     impair: tuple[tuple[tuple[str, str], tuple[Rule, ...]], ...] = ()
+    shapes: tuple[tuple[tuple[str, str], Shape], ...] = ()
     place: Place
 
     @property
@@ -61,12 +246,33 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A VXLAN network (RFC 7348) over the topology's own: each endpoint's interface is a VXLAN device of that node, with the inner
+    addresses; frames go to every other member by unicast (head-end replication). ``family`` is that of the outer packets."""
+
+    name: str
+    vni: int
+    port: int = 4789
+    family: int = 4
+    endpoints: tuple[Endpoint, ...]
+    subnets: tuple[Network, ...]
+    mtu: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """A whole network. ``intent`` is the comment on top of its file."""
+    """A whole network. ``intent`` is the comment on top of its file.
+
+    ``neighbours`` says who is a permanent neighbour: "auto" (in segments so large that the kernel's table might overflow, the
+    segment's first and last nodes and its routers, for everyone and the reverse), "kernel" (none), "all", or names of nodes.
+    """
 
     name: str
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
+    overlays: tuple[Overlay, ...] = ()
+    neighbours: str | tuple[str, ...] = "auto"
     intent: str = ""
     place: Place
 
