@@ -24,7 +24,7 @@ lint: $(BIN)/.ready
 check: lint test
 
 bench: $(BIN)/.ready
-	@$(BIN)/python ci/bench.py
+	@$(BIN)/python ci/bench $(BENCH)
 
 proof: $(BIN)/.ready
 	@BIN="$(BIN)" sh ci/proof

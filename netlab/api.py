@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from netlab.check.packet_view import view
+from netlab.impair.shaping import shape
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab as _Lab
 from netlab.lab.lab import LabNode
@@ -100,6 +101,7 @@ class Lab(_Lab):
         super().__enter__()
         self._running = ExitStack()
         try:
+            self.noted += shape(self)
             self._wires = Wire.of(self)
             self._wires.start()
             self._running.callback(self._wires.stop)
@@ -107,6 +109,7 @@ class Lab(_Lab):
             for peer in self.peers.values():
                 peer.start()
                 self._running.callback(peer.stop)
+            self.start()
             self._records: list[Any] = []
             self._player = self._running.enter_context(
                 Player(self, self._records.append, milliseconds(5000), peers=self.peers, barriers=self._wires)

@@ -5,21 +5,21 @@ It refuses to know how anything is done. Only click is imported here; each comma
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import netlab
-from netlab.cli_options import running
+from netlab.cli_files import UnwritableError, gathered, graph, plan, refuse, schema, validate
+from netlab.cli_inside import capture, exec_, logs, shell
+from netlab.cli_labs import down, gc, ls, up
+from netlab.cli_options import running, settings_option
 
 if TYPE_CHECKING:
     from netlab.check.result import RunResult
-    from netlab.errors import Problem
     from netlab.scenario.spec import NotTested, Scenario
-
-T = TypeVar("T")
 
 FAILED, WRONG_INPUT, INCONCLUSIVE, UNABLE, BUG, INTERRUPTED = 1, 2, 3, 4, 70, 130
 
@@ -58,12 +58,6 @@ class _Edge(click.Group):
             ctx.exit(BUG)
 
 
-class _UnwritableError(click.ClickException):
-    """A report cannot be written where the user wants it."""
-
-    exit_code = WRONG_INPUT
-
-
 @click.group(cls=_Edge, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(netlab.__version__, prog_name="netlab-ns")
 def cli() -> None:
@@ -76,29 +70,33 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path())
+@settings_option
 @running
-def run(paths: Sequence[str], **options: Any) -> None:
+def run(paths: Sequence[str], settings: dict[str, str], **options: Any) -> None:
     """Build, run and judge scenarios."""
     from netlab.files import Kind, found, not_this
     from netlab.scenario.load import load_claims, load_scenarios
+    from netlab.topology.expanding.variables import Settings
 
     files, problems = found(paths)
+    shared = Settings.of(settings)
     scenarios: list[Scenario] = []
     not_tested: list[NotTested] = []
     for file in files:
         if file.kind is Kind.CLAIMS:
-            claims, untested = _gathered(problems, load_claims, file.path) or ((), ())
+            claims, untested = gathered(problems, lambda path: load_claims(path, shared), file.path) or ((), ())
             scenarios += claims
             not_tested += untested
         elif file.kind is Kind.SCENARIO:
-            scenarios += _gathered(problems, load_scenarios, file.path) or ()
+            scenarios += gathered(problems, lambda path: load_scenarios(path, shared), file.path) or ()
         elif file.named:
             problems.append(not_this(file, "run takes scenarios; see netlab-ns plan FILE for a topology"))
         elif file.kind is Kind.OTHER:
             click.echo(f"{file.path}: left out: neither a topology, nor a scenario, nor claims", err=True)
-    _refuse(problems)
+    refuse(problems)
     if not scenarios:
         raise click.UsageError(f"no scenario in {', '.join(paths)}")
+    shared.check()
     _run(scenarios, not_tested, progress=False, **options)
 
 
@@ -118,53 +116,6 @@ def conform(claims: Sequence[str], groups: Sequence[str], **options: Any) -> Non
         _run(chosen, (), progress=True, **options)
     else:
         _run(scenarios, not_tested, progress=True, **options)
-
-
-@cli.command()
-@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path())
-def validate(paths: Sequence[str]) -> None:
-    """Check topologies, scenarios and claims, and tell everything that is wrong with them."""
-    from netlab.files import Kind, found, not_this
-    from netlab.scenario.load import load_claims, load_scenarios
-    from netlab.topology.load import load_topology
-
-    files, problems = found(paths)
-    for file in files:
-        told: object = None
-        if file.kind is Kind.TOPOLOGY:
-            topology = _gathered(problems, load_topology, file.path)
-            told = topology and f"topology {topology.name}, {_many(topology.nodes, 'node')}, {_many(topology.links, 'link')}"
-        elif file.kind is Kind.SCENARIO:
-            scenarios = _gathered(problems, load_scenarios, file.path)
-            told = scenarios and ", ".join(f"scenario {one.name}, {_many(one.steps, 'step')}" for one in scenarios)
-        elif file.kind is Kind.CLAIMS:
-            both = _gathered(problems, load_claims, file.path)
-            told = both and f"{_many(both[0], 'claim')}, {len(both[1])} not tested"
-        else:
-            problems.append(not_this(file, "leave it out, or mend its top-level keys"))
-        if told:
-            click.echo(f"{file.path}: OK: {told}")
-    _refuse(problems)
-    if not files:
-        raise click.UsageError(f"no YAML file in {', '.join(paths)}")
-
-
-@cli.command()
-@click.argument("path", metavar="FILE")
-def plan(path: str) -> None:
-    """Print what would be built from a topology, a file or a name, or for a scenario; touches no kernel."""
-    from netlab.files import Kind, kind_of
-    from netlab.scenario.load import load_scenarios
-    from netlab.topology.load import find_topology, load_topology
-    from netlab.topology.plan import plan as planned
-
-    if os.path.exists(path) and kind_of(path) is Kind.SCENARIO:
-        topologies = [scenario.topology for scenario in load_scenarios(path)]
-    else:
-        topologies = [load_topology(find_topology(path, None))]
-    for topology in topologies:
-        for line in planned(topology).lines():
-            click.echo(line)
 
 
 @cli.command()
@@ -196,6 +147,10 @@ def doctor(as_json: bool) -> None:
         click.echo(line)
     if not diagnosis.usable:
         click.get_current_context().exit(UNABLE)
+
+
+for _command in (validate, plan, graph, schema, up, down, ls, exec_, shell, capture, logs, gc):
+    cli.add_command(_command)
 
 
 def main() -> None:
@@ -234,7 +189,7 @@ def _run(scenarios: Sequence["Scenario"], not_tested: Sequence["NotTested"], *, 
     except BrokenPipeError:
         _discard_output()
     except OSError as error:
-        raise _UnwritableError(f"{error.filename}: cannot be written: {error.strerror}") from error
+        raise UnwritableError(f"{error.filename}: cannot be written: {error.strerror}") from error
     click.get_current_context().exit(status(result, allow_inconclusive=options["allow_inconclusive"]))
 
 
@@ -272,24 +227,6 @@ class _Progress:
                 self._bar.update(1)
 
 
-def _gathered(problems: "list[Problem]", load: Callable[[str], T], path: str) -> T | None:
-    """What ``load`` gives for the file; None after a SpecError, whose problems are kept so that all files' are told at once."""
-    from netlab.errors import SpecError
-
-    try:
-        return load(path)
-    except SpecError as error:
-        problems += error.problems
-        return None
-
-
-def _refuse(problems: "Sequence[Problem]") -> None:
-    from netlab.errors import SpecError
-
-    if problems:
-        raise SpecError(*problems)
-
-
 def _known(what: str, names: Sequence[str], there: Sequence[str]) -> None:
     import difflib
 
@@ -298,10 +235,6 @@ def _known(what: str, names: Sequence[str], there: Sequence[str]) -> None:
             near = difflib.get_close_matches(name, there, 1)
             hint = f"did you mean {near[0]}?" if near else f"netlab-ns model lists every {what}"
             raise click.UsageError(f"no {what} {name!r}; {hint}")
-
-
-def _many(things: Sequence[object], word: str) -> str:
-    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
 
 
 def _discard_output() -> None:

@@ -54,6 +54,32 @@ def writable(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     return value
 
 
+def assigned(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    """What ``--set`` gives to each name; the last one counts."""
+    values: dict[str, str] = {}
+    for text in value:
+        name, equals, given = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is no NAME=VALUE, such as hosts=7")
+        values[name] = given
+    return values
+
+
+def settings_option(command: Callable[..., None]) -> Callable[..., None]:
+    """``--set NAME=VALUE``: the argument ``settings``, a dict of texts by name, for load_topology and load_scenarios.
+
+    A command that loads several files makes ``Settings.of(settings)`` of it once, for all of them, and ``check()``s it at the end.
+    """
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=assigned,
+        help="A value for a variable of the topology; may be repeated.",
+    )(command)
+
+
 def running(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that runs scenarios."""
     options = (

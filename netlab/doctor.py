@@ -6,15 +6,21 @@ It changes nothing on the machine: what it tries, it tries in a process of its o
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
+from netlab.diagnosis import Check, Diagnosis, told, told_as_json
+from netlab.features import FEATURES, asked, supply
 from netlab.observe.tier import Capability, probe
+
+__all__ = ["Check", "Diagnosis", "diagnose", "told", "told_as_json"]
 
 # Where the numbers of the system calls that tell a blocked call are known.
 _MACHINES = ("x86_64", "aarch64", "riscv64", "s390x", "ppc64le")
@@ -26,64 +32,13 @@ _FORBIDDING = (
     ("user.max_user_namespaces", "0", "28633"),
     ("user.max_net_namespaces", "0", "28633"),
 )
-# Arguments: the user to become (0: stay), and whether to make a user namespace first. A process that changed its user owns its
-# /proc/self/uid_map again only once it is dumpable.
-_ATTEMPT = """
-import ctypes, errno, json, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-def done(stage, number):
-    print(json.dumps([stage, errno.errorcode.get(number, str(number))]))
-    sys.exit()
-if int(sys.argv[1]):
-    os.setgroups([])
-    os.setresgid(*[int(sys.argv[1])] * 3)
-    os.setresuid(*[int(sys.argv[1])] * 3)
-    libc.prctl(4, 1, 0, 0, 0)
-uid = os.getuid()
-if int(sys.argv[2]):
-    if libc.unshare(0x10000000):
-        done("unshare(CLONE_NEWUSER)", ctypes.get_errno())
-    try:
-        with open("/proc/self/uid_map", "w") as file:
-            file.write(f"0 {uid} 1")
-    except OSError as error:
-        done("writing /proc/self/uid_map", error.errno)
-if libc.unshare(0x40000000):
-    done("unshare(CLONE_NEWNET)", ctypes.get_errno())
-done("", 0)
-"""
+# What a lab of 1,000 nodes takes, and some more.
+_LARGE = 4096
+_NAMESPACES = "user.max_net_namespaces"
+_NEIGHBOURS = ("net.ipv4.neigh.default.gc_thresh3", "net.ipv6.neigh.default.gc_thresh3")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at. ``needed`` says for what; ``level`` "required" for any lab, "observer" to see more, or "optional"."""
-
-    name: str
-    available: bool
-    level: Literal["required", "observer", "optional"]
-    needed: str
-    reason: str = ""
-    fix: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """All that was found. ``usable`` says whether any lab can be built here at all."""
-
-    kernel: str
-    machine: str
-    user: int
-    tier: str
-    note: str
-    checks: tuple[Check, ...]
-
-    @property
-    def usable(self) -> bool:
-        """Whether nothing is missing that every lab needs."""
-        return all(check.available for check in self.checks if check.level == "required")
-
-
-_TITLES = (("required", "Needed by every lab:"), ("observer", "Observers:"), ("optional", "Good to have:"))
 _OBSERVERS = {
     "root": "tier A: BPF observers",
     "btf": "tier A: the layout of the kernel's structures",
@@ -96,9 +51,15 @@ _OBSERVERS = {
 
 
 def diagnose() -> Diagnosis:
-    """Look at everything; takes a few tens of milliseconds."""
-    tier = probe()
-    rootless = _user_namespaces()
+    """Look at everything; takes some tens of milliseconds, most of them for the programs that it starts."""
+    root = os.geteuid() == 0
+    with ExitStack() as stack:
+        nobody = stack.enter_context(_Attempt(user=_NOBODY if root else 0, nested=True, tried=not root))
+        own = stack.enter_context(_Attempt(user=0, nested=False, tried=True)) if root else nobody
+        tier = probe()
+        rootless = _user_namespaces(nobody.failed)
+        labs = _labs(own.failed, rootless)
+        features = tuple(_features(own, nobody, labs))
     return Diagnosis(
         kernel=platform.release(),
         machine=platform.machine(),
@@ -107,38 +68,19 @@ def diagnose() -> Diagnosis:
         note=tier.note,
         checks=(
             _machine(),
-            _labs(rootless),
+            labs,
             _reno(),
+            *features,
             rootless,
             *(_observer(capability) for capability in tier.capabilities),
+            _program("nft", "firewalls and nat nodes", "apt-get install nftables", level="feature"),
             _program("ip", "looking into a lab by hand", "apt-get install iproute2"),
             _program("tshark", "a second opinion on captures", "apt-get install tshark"),
+            _open_files(),
+            _namespaces_at_once(),
+            *_neighbours(),
         ),
     )
-
-
-def told(diagnosis: Diagnosis) -> Iterator[str]:
-    """Each thing with yes or no; what is missing with the reason, what it is needed for, and the command that supplies it."""
-    yield f"Linux {diagnosis.kernel} on {diagnosis.machine}, as user {diagnosis.user}: observation tier {diagnosis.tier}"
-    if diagnosis.note:
-        yield f"  {diagnosis.note}"
-    wide = max(len(check.name) for check in diagnosis.checks)
-    for level, title in _TITLES:
-        yield title
-        for check in diagnosis.checks:
-            if check.level != level:
-                continue
-            yield f"  {'yes' if check.available else 'no ':<3}  {check.name:<{wide}}  {check.needed}"
-            if not check.available:
-                yield f"         {check.reason}"
-                if check.fix:
-                    yield f"         fix: {check.fix}"
-    yield "Labs can be built here." if diagnosis.usable else "No lab can be built here."
-
-
-def told_as_json(diagnosis: Diagnosis) -> Iterator[str]:
-    """The same as one JSON object, line by line."""
-    yield from json.dumps({"schema": 1, "usable": diagnosis.usable, **asdict(diagnosis)}, indent=2).splitlines()
 
 
 def _machine() -> Check:
@@ -154,21 +96,66 @@ def _machine() -> Check:
     )
 
 
-def _attempt(*, user: int, user_namespace: bool) -> str:
-    """Make namespaces in a process of its own; what failed, "" when nothing did."""
-    command = [sys.executable, "-I", "-S", "-c", _ATTEMPT, str(user), str(int(user_namespace))]
-    tried = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd="/")
-    try:
-        stage, error = json.loads(tried.stdout)
-    except ValueError:
-        stage, error = "the attempt", (tried.stderr.strip().splitlines() or ["no answer"])[-1]
-    return f"{stage} fails: {error}" if stage else ""
+class _Attempt:
+    """A process that tries things in namespaces of its own (netlab/attempt.py), while this one goes on."""
+
+    def __init__(self, *, user: int, nested: bool, tried: bool) -> None:
+        request = {"user": user, "nested": nested, "messages": (), "rulesets": (), "nft": shutil.which("nft") or ""}
+        request |= asked() if tried else {}
+        program = str(Path(__file__).with_name("attempt.py"))
+        command = [sys.executable, "-I", "-S", program, json.dumps(request)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def failed(self) -> str:
+        """Why nothing could be tried, "" when all was."""
+        return self._answer[0]
+
+    @property
+    def found(self) -> Mapping[str, str]:
+        """What failed of each thing tried, "" where nothing did."""
+        return self._answer[1]
+
+    @cached_property
+    def _answer(self) -> tuple[str, Mapping[str, str]]:
+        try:
+            output, errors = self._process.communicate(timeout=30)
+            failed, found = json.loads(output)
+        except subprocess.TimeoutExpired:
+            return "the attempt does not end", {}
+        except ValueError:
+            return f"the attempt fails: {(errors.strip().splitlines() or ['no answer'])[-1]}", {}
+        return failed, found
 
 
-def _labs(rootless: Check) -> Check:
+def _features(own: _Attempt, nobody: _Attempt, labs: Check) -> Iterator[Check]:
+    """What a topology may ask for, as a lab of this user would get it; files over others' must work in both ways."""
+    for feature in FEATURES:
+        reason = own.found.get(feature.name, "no namespace to try it in")
+        if feature.name == "overlayfs" and not reason:
+            reason = nobody.found.get(feature.name, "")
+        fix = supply(feature, reason) if labs.available else labs.fix
+        yield Check(
+            name=feature.name,
+            available=not reason,
+            level=feature.level,
+            needed=feature.needed,
+            reason=reason,
+            fix=fix if reason else "",
+        )
+
+
+def _labs(failed: str, rootless: Check) -> Check:
     """Whether this user gets a network namespace at all: root its own way, others through a user namespace."""
     root = os.geteuid() == 0
-    reason = _attempt(user=0, user_namespace=False) if root else rootless.reason
+    reason = failed if root else rootless.reason
     fix = (
         "run where root has CAP_SYS_ADMIN (a container needs --cap-add SYS_ADMIN)" if root else f"{rootless.fix}, or sudo netlab-ns"
     )
@@ -182,9 +169,8 @@ def _labs(rootless: Check) -> Check:
     )
 
 
-def _user_namespaces() -> Check:
+def _user_namespaces(reason: str) -> Check:
     """Tried as root too, as nobody: what root may do says nothing about others."""
-    reason = _attempt(user=_NOBODY if os.geteuid() == 0 else 0, user_namespace=True)
     blame = [(name, allowing) for name, forbidding, allowing in _FORBIDDING if _sysctl(name) == forbidding] if reason else []
     commands = "; ".join(f"sudo sysctl -w {name}={allowing}" for name, allowing in blame)
     otherwise = "allow user namespaces in this container (its seccomp profile), or boot a kernel with CONFIG_USER_NS=y"
@@ -221,16 +207,53 @@ def _observer(capability: Capability) -> Check:
     )
 
 
-def _program(name: str, needed: str, fix: str) -> Check:
-    there = shutil.which(name) is not None
+def _program(name: str, needed: str, fix: str, *, level: Literal["feature", "optional"] = "optional") -> Check:
+    reason = "" if shutil.which(name) else f"no program {name} on the PATH"
+    if reason and (elsewhere := shutil.which(name, path=_SYSTEM_PATH)):
+        reason, fix = f"{elsewhere} is not on the PATH", f"export PATH=$PATH:{os.path.dirname(elsewhere)}"
+    return Check(name=name, available=not reason, level=level, needed=needed, reason=reason, fix=fix if reason else "")
+
+
+def _open_files() -> Check:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = hard == resource.RLIM_INFINITY or hard >= _LARGE
     return Check(
-        name=name,
-        available=there,
+        name="open files",
+        available=enough,
         level="optional",
-        needed=needed,
-        reason="" if there else f"no program {name} on the PATH",
-        fix="" if there else fix,
+        needed="labs of 1,000 nodes, which take two a node",
+        reason="" if enough else f"a process may have {hard} (RLIMIT_NOFILE)",
+        fix=""
+        if enough
+        else f"sudo prlimit --pid $$ --nofile={16 * _LARGE}; for good, LimitNOFILE= of the service or limits.conf(5)",
     )
+
+
+def _namespaces_at_once() -> Check:
+    allowed = int(_sysctl(_NAMESPACES) or _LARGE)
+    return Check(
+        name="namespaces at once",
+        available=allowed >= _LARGE,
+        level="optional",
+        needed="labs of 1,000 nodes, or some at a time",
+        reason="" if allowed >= _LARGE else f"{_NAMESPACES} is {allowed}",
+        fix="" if allowed >= _LARGE else f"sudo sysctl -w {_NAMESPACES}={16 * _LARGE}",
+    )
+
+
+def _neighbours() -> Iterator[Check]:
+    """The table is one for all namespaces. From within any but the machine's first its size cannot be seen; nothing is told then."""
+    allowed = [(name, int(value)) for name in _NEIGHBOURS if (value := _sysctl(name))]
+    few = [(name, value) for name, value in allowed if value < _LARGE]
+    if allowed:
+        yield Check(
+            name="neighbour table",
+            available=not few,
+            level="optional",
+            needed="more than 1,000 neighbours in all labs together that are not permanent ones",
+            reason=", ".join(f"{name} is {value}" for name, value in few),
+            fix=f"sudo sysctl -w {' '.join(f'{name}={4 * _LARGE}' for name, _ in few)}" if few else "",
+        )
 
 
 def _sysctl(name: str) -> str:

@@ -34,20 +34,21 @@ class Document:
         self.intent = _intent(text)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Read a file; raises SpecError if it cannot be read as YAML, whatever it holds."""
+    def read(cls, path: str | Path, named: Place | None = None) -> Self:
+        """Read a file; raises SpecError if it cannot be read as YAML, whatever it holds. ``named`` is where another file names it,
+        which is told when it cannot be opened."""
         file = str(path)
         try:
             with open(path, "rb") as source:
                 size = os.fstat(source.fileno()).st_size
                 raw = source.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
         except FileNotFoundError:
-            raise _refused(file, "there is no such file", _similar(Path(path))) from None
+            raise _unopened(file, named, "there is no such file", _similar(Path(path))) from None
         except IsADirectoryError:
-            raise _refused(file, "this is a directory, not a file") from None
+            raise _unopened(file, named, "this is a directory, not a file") from None
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-            raise _refused(file, f"cannot be read: {reason}") from None
+            raise _unopened(file, named, f"cannot be read: {reason}") from None
         if size > MAX_BYTES or len(raw) > MAX_BYTES:
             told = f"{size / 2**20:.1f} MB" if size > MAX_BYTES else "more"
             raise _refused(file, f"the file is too large: {told}, at most 1 MB is read", "is this the right file?")
@@ -160,6 +161,15 @@ class _Composer:
             written = line[event.start_mark.column : event.end_mark.column]
             node.source = written if len(written) == width and event.anchor is None and event.tag is None else ""
             node.comment = _COMMENT.match(line, event.end_mark.column) is not None
+        elif event.style == "|" and event.anchor is None and event.tag is None:
+            node.block = self._indentation(event)
+
+    def _indentation(self, event: Any) -> int | None:
+        """How far the lines of a block are indented in the file."""
+        for number, line in enumerate(event.value.split("\n"), event.start_mark.line + 1):
+            if line.strip() and number < len(self._lines) and self._lines[number].endswith(line):
+                return len(self._lines[number]) - len(line)
+        return None
 
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)
@@ -195,6 +205,8 @@ class _Composer:
             fix = "indent with spaces, not with tabs"
         elif char in ("@", "`", "%", "|", ">"):
             fix = f"a text that begins with {char} must be quoted"
+        elif char == "{" and around[column - 1 : column].strip(" ,:[]{}"):
+            fix = 'inside of [...] and {...} a text with a { in it must be quoted, in "..."'
         elif error.problem and "did not find expected" in error.problem:
             fix = "is a bracket or quote not closed, or the indentation uneven?"
         told = ", ".join(part for part in (error.context, error.problem) if part)
@@ -207,6 +219,10 @@ def _tag(tag: str) -> str:
 
 def _refused(file: str, message: str, fix: str = "") -> SpecError:
     return SpecError(Problem(Place(file, 1, 1), message, fix))
+
+
+def _unopened(file: str, named: Place | None, message: str, fix: str = "") -> SpecError:
+    return _refused(file, message, fix) if named is None else SpecError(Problem(named, f"{file}: {message}", fix))
 
 
 def _similar(path: Path) -> str:

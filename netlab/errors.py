@@ -9,14 +9,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands in a file: 1-based line and column, as editors count them."""
+    """Where something stands in a file: 1-based line and column, as editors count them; 0 for what stands in no file."""
 
     file: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def seen_from(self, here: "Place") -> str:
+        """How an error at ``here`` refers to this place: "line 7" in the same file, "base.yaml:7" in another one."""
+        return f"line {self.line}" if self.file == here.file else f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)

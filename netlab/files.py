@@ -47,7 +47,7 @@ def kind_of(path: str) -> Kind:
         return Kind.CLAIMS
     if "steps" in keys or path.endswith(SCENARIO_SUFFIX):
         return Kind.SCENARIO
-    return Kind.TOPOLOGY if keys & {"nodes", "links"} else Kind.OTHER
+    return Kind.TOPOLOGY if keys & {"nodes", "links", "include"} else Kind.OTHER
 
 
 def found(paths: Iterable[str]) -> tuple[list[Found], list[Problem]]:

@@ -18,6 +18,7 @@ from netlab.check.judge import judge
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
 from netlab.check.view import View
 from netlab.errors import HostError, Problem, SpecError, StepError
+from netlab.impair.shaping import shape
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
 from netlab.observe.observers import Observers, now
@@ -49,7 +50,7 @@ def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> Scen
     began = time.monotonic()
     lacking, timeline = "", Timeline()
     try:
-        with Lab(scenario.topology) as lab:
+        with Lab(scenario.topology, programs=True) as lab:
             timeline, lacking = _run(scenario, lab, options)
     except HostError as error:
         lacking = str(error)
@@ -127,12 +128,8 @@ def _kernel_wide() -> dict[str, str]:
 
 def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, str]:
     asked = [expect for step in scenario.steps if isinstance(step, ExpectStep) for expect in (step.expect, step.document) if expect]
+    lab.noted += shape(lab)
     with ExitStack() as stack:
-        observers = Observers(
-            lab,
-            capture_buffer=options.capture_buffer,
-            memory=any(expect.memory for expect in asked),
-        )
         wire = Wire.of(lab)
         wire.start()
         stack.callback(wire.stop)
@@ -140,6 +137,12 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
         for peer in peers.values():
             peer.start()
             stack.callback(peer.stop)
+        lab.start()
+        observers = Observers(
+            lab,
+            capture_buffer=options.capture_buffer,
+            memory=any(expect.memory for expect in asked),
+        )
         player = stack.enter_context(Player(lab, observers.record, options.timeout or scenario.timeout, peers=peers, barriers=wire))
         observers.start()
         run = _Run(scenario, player, observers, wire)

@@ -5,10 +5,11 @@ what the models mean.
 """
 
 import typing
-from collections.abc import Callable, Iterable
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from types import UnionType
+from typing import Annotated, Any, Self, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
 
 from netlab.errors import Place, Problem, SpecError
@@ -17,6 +18,7 @@ from netlab.yaml_nodes import Fields, Items, Node, Part
 
 _ROUNDS = 8
 _MOST = 100
+_MOST_AT_A_PLACE = 5
 _MANY_NAMES = 200
 _SHOWN_NAMES = 12
 
@@ -30,9 +32,15 @@ class Piece(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _remember(cls, data: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
-        made = handler({} if data is None and not _required(cls) else data)
-        made._node = data.node if isinstance(data, Fields) else Node("", 0, 0)
+    def _remember(cls, data: Any, handler: ModelWrapValidatorHandler[Any], info: ValidationInfo) -> Any:
+        # one mapping may stand in many places, as that of a group's members does
+        before: dict[tuple[type, int], Any] = info.context if info.context is not None else {}
+        made = before.get((cls, id(data))) if isinstance(data, Fields) else None
+        if made is None:
+            made = handler({} if data is None and not _required(cls) else data)
+            made._node = data.node if isinstance(data, Fields) else Node("", 0, 0)
+            if isinstance(data, Fields):
+                before[cls, id(data)] = made
         return made
 
     @property
@@ -49,17 +57,27 @@ AnyPiece = TypeVar("AnyPiece", bound=Piece)
 
 
 class Problems(list[Problem]):
-    """The problems found so far. After a hundred it raises the SpecError: nobody reads more, and finding them takes time."""
+    """The problems found so far, each once, and a few of those at one place: what stands for many things is wrong many times.
+
+    After a hundred it raises the SpecError: nobody reads more, and finding them takes time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at: dict[Place, list[Problem]] = {}
 
     def append(self, problem: Problem) -> None:
         """Add one."""
-        super().append(problem)
-        self._enough()
+        here = self._at.setdefault(problem.place, [])
+        if problem not in here and len(here) < _MOST_AT_A_PLACE:
+            here.append(problem)
+            super().append(problem)
+            self._enough()
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Add several."""
-        super().extend(problems)
-        self._enough()
+        for problem in problems:
+            self.append(problem)
 
     def __iadd__(self, problems: Iterable[Problem]) -> Self:  # type: ignore[override,misc]
         self.extend(problems)
@@ -102,22 +120,52 @@ def shown(data: Any) -> str:
     return type(data).__name__
 
 
-def validated(model: type[AnyPiece], node: Node) -> tuple[AnyPiece | None, list[Problem]]:
-    """The model's value of a node, without what is wrong in it (None if nothing can be made of the rest), and every problem."""
+def validated(model: type[AnyPiece], node: Node, written: type[BaseModel] | None = None) -> tuple[AnyPiece | None, list[Problem]]:
+    """The model's value of a node, without what is wrong in it (None if nothing can be made of the rest), and every problem.
+
+    ``written`` is the model of what the user may write, where that is more than this model's keys.
+    """
     data = node.data
     problems: list[Problem] = []
     for attempt in range(_ROUNDS):
         try:
-            return model.model_validate(data), problems
+            return model.model_validate(data, context={}), problems
         except ValidationError as error:
             errors = error.errors(include_url=False)
             if attempt == 0:
-                problems = [_problem(model, node, details) for details in errors[:_MOST]]
+                problems = _problems(written or model, node, errors)
             paths = {_existing(data, details["loc"]) for details in errors}
             if () in paths:
                 return None, problems
             data = _without(data, (), paths)
     return None, problems
+
+
+def written_at(node: Node, kept: Sequence[Any]) -> list[int]:
+    """Where in a list as it is written each text and each mapping stands that was kept of it."""
+    items = node.items or []
+    if len(items) == len(kept):
+        return list(range(len(kept)))
+    found, at = [], 0
+    for each in kept:
+        while at < len(items) - 1 and (items[at] is not each.node if isinstance(each, Piece) else items[at].data != each):
+            at += 1
+        found.append(at)
+        at += 1
+    return found
+
+
+def _problems(model: type[BaseModel], node: Node, errors: Iterable[ErrorDetails]) -> list[Problem]:
+    """The first problems, each once: values that stand for several, as a group's, are wrong several times."""
+    found: dict[tuple[int, str, str, str], Problem] = {}
+    for details in errors:
+        loc = details["loc"]
+        key = id(node.at(*loc)), str(loc[-1]) if loc else "", details["type"], details["msg"]
+        if key not in found:
+            found[key] = _problem(model, node, details)
+            if len(found) == _MOST:
+                break
+    return list(dict.fromkeys(found.values()))
 
 
 def _required(model: type[BaseModel]) -> bool:
@@ -207,15 +255,31 @@ _WORDS: dict[str, Callable[[Any, dict[str, Any], str], str]] = {
 
 def _keys(model: type[BaseModel], loc: tuple[Part, ...]) -> list[str]:
     """The keys that a mapping at this location may have."""
-    models = [model]
+    types: list[Any] = [model]
     for part in loc:
-        under = [field for each in models for name, field in each.model_fields.items() if (field.alias or name) == part]
-        if under:
-            models = [found for field in under for found in _models(field.annotation)]
-    return [field.alias or name for each in models for name, field in each.model_fields.items()]
+        types = [found for each in types for found in _under(each, part)] or types  # a union's tag leads nowhere
+    return [field.alias or name for each in types if _is_model(each) for name, field in each.model_fields.items()]
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for argument in typing.get_args(annotation) for found in _models(argument)]
+def _under(kind: Any, part: Part) -> list[Any]:
+    """The types that a value may have under a key or an index of one of this type."""
+    if _is_model(kind):
+        fields = [field.annotation for name, field in kind.model_fields.items() if (field.alias or name) == part]
+        return [found for annotation in fields for found in _choices(annotation)]
+    arguments = typing.get_args(kind)
+    inside = {dict: isinstance(part, str), list: isinstance(part, int)}.get(typing.get_origin(kind), False)
+    return _choices(arguments[-1]) if inside and arguments else []
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """What an annotation is of: each of a union's types, and what it only annotates."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _choices(typing.get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return [found for each in typing.get_args(annotation) for found in _choices(each)]
+    return [annotation]
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -40,9 +40,14 @@ class Items(list[Any]):
 
 class Node:
     """One value of a document. ``text`` is a scalar's text before it became data (None for a list or mapping), ``source`` how it
-    is written if on one line, ``comment`` whether one follows on that line, ``flow`` whether a list or mapping is in brackets."""
+    is written if on one line, ``comment`` whether one follows on that line, ``flow`` whether a list or mapping is in brackets.
 
-    __slots__ = ("column", "comment", "data", "fields", "file", "flow", "items", "line", "plain", "source", "text", "weight")
+    ``block`` is how far a text after "|" is indented, None for all else. ``weight`` counts the values of a whole tree.
+    """
+
+    __slots__ = (
+        "block", "column", "comment", "data", "fields", "file", "flow", "items", "line", "plain", "source", "text", "weight",
+    )  # fmt: skip
 
     def __init__(self, file: str, line: int, column: int) -> None:
         self.file, self.line, self.column = file, line, column
@@ -50,6 +55,7 @@ class Node:
         self.text: str | None = None
         self.source = ""
         self.comment = self.plain = self.flow = False
+        self.block: int | None = None
         self.weight = 1
         self.fields: dict[str, tuple[Node, Node]] | None = None
         self.items: list[Node] | None = None
@@ -76,11 +82,46 @@ class Node:
             if parent.fields is not None and str(loc[-1]) in parent.fields:
                 return parent.fields[str(loc[-1])][0].place(offset=offset)
         node = self.at(*loc)
+        if offset and node.block is not None and node.text is not None:
+            before = node.text[:offset]
+            return Place(node.file, node.line + 1 + before.count("\n"), node.block + offset - before.rfind("\n"))
         return Place(node.file, node.line, node.column + (node._written_offset(offset) if offset else 0))
 
     def problem(self, *loc: Part, message: str, fix: str = "", key: bool = False, offset: int = 0) -> Problem:
         """Something wrong at a location."""
         return Problem(self.place(*loc, key=key, offset=offset), message, fix)
+
+    def as_text(self, text: str) -> "Node":
+        """A text that stands where this value does."""
+        node = Node(self.file, self.line, self.column)
+        node.text = node.data = text
+        return node
+
+    def as_value(self, other: "Node") -> "Node":
+        """Another value, at the place of this one; what is inside of a list or mapping keeps its own."""
+        if other.fields is not None:
+            return self.as_mapping(other.fields)
+        if other.items is not None:
+            return self.as_list(other.items)
+        node = self.as_text(other.text or "")
+        node.data, node.plain, node.comment = other.data, other.plain, self.comment
+        return node
+
+    def as_mapping(self, fields: "dict[str, tuple[Node, Node]]") -> "Node":
+        """A mapping that stands where this value does: each key's name, its node and its value."""
+        node = Node(self.file, self.line, self.column)
+        node.fields, node.flow = fields, self.flow
+        node.data = Fields(node, {name: value.data for name, (_, value) in fields.items()})
+        node.weight = 1 + len(fields) + sum([value.weight for _, value in fields.values()])
+        return node
+
+    def as_list(self, items: "list[Node]") -> "Node":
+        """A list that stands where this value does."""
+        node = Node(self.file, self.line, self.column)
+        node.items, node.flow = items, self.flow
+        node.data = Items(node, [item.data for item in items])
+        node.weight = 1 + sum([item.weight for item in items])
+        return node
 
     def _written_offset(self, offset: int) -> int:
         """How far into the source the character at an offset of the text is: quotes and escapes take room."""

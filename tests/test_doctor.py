@@ -37,7 +37,6 @@ def test_what_is_missing_is_told_with_the_reason_and_the_command() -> None:
         "         fix: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
         "Observers:",
         "  yes  bpf                 tier A",
-        "Good to have:",
         "No lab can be built here.",
     ]
 

@@ -32,8 +32,8 @@ EXPECTED = {
         '7:24: "server" is no address; write server:8080 for a port of host server, or @server for what getsockname gives',
     ),
     "bad-kind.yaml": (
-        '2:13: "ruoter" is none of host, router, switch, peer; did you mean "router"?',
-        '3:13: "nat" is none of host, router, switch, peer',
+        '2:13: "ruoter" is none of host, router, nat, switch, peer; did you mean "router"?',
+        '3:13: "hub" is none of host, router, nat, switch, peer',
     ),
     "bad-names.yaml": (
         '2:3: "Client" is no name for a node; a small letter, then small letters, digits and -, at most 63 in all',
@@ -98,7 +98,9 @@ EXPECTED = {
         '12:33: "OPEN" is no state of TCP; the states are CLOSED, LISTEN, SYN-SENT, SYN-RECEIVED, '
         "ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT",
     ),
-    "duplicate-address.yaml": ("7:33: 10.0.0.5 is the address of a already; choose another",),
+    "duplicate-address.yaml": (
+        "7:33: 10.0.0.5 is the address of a already; choose another, or allow_duplicate: true on the link if it is meant",
+    ),
     "duplicate-key.yaml": ('4:3: the key "client" is written twice, first in line 2; remove one of the two',),
     "empty.yaml": ("1:1: the file says nothing: it is empty, or all of it is comments",),
     "expectations.scenario.yaml": (
@@ -155,7 +157,10 @@ EXPECTED = {
     "not-utf8.yaml": ("1:10: byte 0xe9 is not UTF-8; save the file as UTF-8",),
     "nul.yaml": ("3:8: character U+0000 is not allowed in YAML; this does not look like a text file",),
     "only-comments.yaml": ("1:1: the file says nothing: it is empty, or all of it is comments",),
-    "overlapping-subnets.yaml": ("9:14: the link b-c: 10.0.5.0/24 overlaps 10.0.0.0/16 of the link a-b in line 7; choose another",),
+    "overlapping-subnets.yaml": (
+        "9:14: the link b-c: 10.0.5.0/24 overlaps 10.0.0.0/16 of the link a-b in line 7; choose another, or "
+        "allow_duplicate: true on the link if it is meant",
+    ),
     "processes.scenario.yaml": (
         "3:13: the child needs a name; write p = fork(); its steps are those of HOST/p",
         '5:5: no process "server/q" by now; did you mean "server/p"?',
@@ -211,7 +216,7 @@ EXPECTED = {
     ),
     "wrong-types.yaml": (
         "1:7: this must be text, not 5 (a number)",
-        "3:13: 3 (a number) is none of host, router, switch, peer",
+        "3:13: 3 (a number) is none of host, router, nat, switch, peer",
         "3:25: this must be a mapping, not a list",
         "4:43: this must be text or a whole number, not true (a truth value)",
         '7:10: this must be a whole number, not "fast"',

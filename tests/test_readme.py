@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from netlab.document import Document
+from netlab.topology.load import parse_topology
+from netlab.topology.plan import plan
+
 README = Path(__file__).parent.parent / "README.md"
 SCENARIOS = README.parent / "docs" / "scenarios.md"
+TOPOLOGIES = README.parent / "docs" / "topologies.md"
 
 
 def blocks(language: str, page: Path = README) -> list[str]:
@@ -48,5 +53,23 @@ def test_every_scenario_of_the_guide_passes(tmp_path: Path) -> None:
     assert len(examples) >= 4
     for number, text in enumerate(examples):
         (tmp_path / f"{number}.scenario.yaml").write_text(text)
+    done = subprocess.run([sys.executable, "-m", "netlab", "run", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("example", blocks("yaml", TOPOLOGIES), ids=lambda text: text.splitlines()[-1].strip())
+def test_every_topology_of_the_guide_is_loaded_and_planned(example: str) -> None:
+    topology = parse_topology(Document.parse(example, str(TOPOLOGIES)))
+    assert topology.intent
+    assert {node.name for node in plan(topology).nodes} == {node.name for node in topology.nodes} != set()
+
+
+@pytest.mark.netns
+def test_the_guides_web_server_is_ready(tmp_path: Path) -> None:
+    (text,) = [text for text in blocks("yaml", TOPOLOGIES) if "http.server" in text]
+    (tmp_path / "web.yaml").write_text(text)
+    (tmp_path / "web.scenario.yaml").write_text(
+        "topology: web.yaml\nsteps:\n  - client: c = socket(AF_INET, SOCK_STREAM, 0)\n  - client: connect(c, web:80)\n"
+    )
     done = subprocess.run([sys.executable, "-m", "netlab", "run", str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -111,7 +111,7 @@ class Wire:
         links = []
         for link in lab.topology.links:
             middle = lab.middles.get(link.name)
-            if middle is not None:
+            if middle is not None and middle.wire.user_space:
                 if middle.sockets is None:
                     raise LabError("the lab is not running: use it in a with statement")
                 links.append(WireLink(link=link, sockets=middle.sockets))

@@ -2,7 +2,8 @@
 
 It is run as a file by a bare interpreter (``python -I -S pid1.py``), so it imports nothing of netlab and never grows threads: that
 is what lets it enter namespaces and fork safely. When its owner closes the control socket or dies, it exits, and the kernel then
-ends every process of the lab and, with the last descriptor, every namespace. It knows nothing of topologies or scenarios.
+ends every process of the lab and, with the last descriptor, every namespace. It knows nothing of topologies or scenarios. A lab
+that stays goes on without its owner, and whoever connects to its listening socket and is of its user may ask as the owner did.
 
 Protocol: one msgpack map a SOCK_SEQPACKET message, each answered by one, descriptors beside it by SCM_RIGHTS.
 """
@@ -24,6 +25,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 4096, 163
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 LARGEST_MESSAGE = 1 << 20
+STAGES = ("/mnt", "/media", "/srv", "/opt", "/boot")  # empty for a moment: where no file of the node's is to appear
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -73,8 +75,8 @@ def isolate() -> bool:
     return True
 
 
-class Node:
-    """The namespaces of one node, as descriptors."""
+class Room:
+    """The namespaces that the calling process is in, as descriptors."""
 
     def __init__(self) -> None:
         self.net, self.uts, self.mnt = (
@@ -82,21 +84,49 @@ class Node:
         )
 
     def enter(self) -> None:
-        """Move the calling process into the node's namespaces."""
+        """Move the calling process into them."""
         for fd, kind in ((self.net, CLONE_NEWNET), (self.uts, CLONE_NEWUTS), (self.mnt, CLONE_NEWNS)):
             check(libc.setns(fd, kind), "setns")
+
+
+class Node:
+    """A node that was told of: its network namespace, its name, its files; and the room of its programs, made for the first."""
+
+    def __init__(self, net: int, hostname: str, files: list[tuple[str, str, int]]) -> None:
+        self.net, self.hostname, self.files = net, hostname, files
+        self.room: Room | None = None
+
+
+def found(program: str, env: dict[str, str]) -> str:
+    """The program's path, sought as execvpe(3) does."""
+    if "/" in program:
+        return program
+    reason = errno.ENOENT
+    for folder in env.get("PATH", os.defpath).split(":"):
+        path = os.path.join(folder, program)
+        if os.path.isfile(path):
+            if os.access(path, os.X_OK):
+                return path
+            reason = errno.EACCES
+    raise OSError(reason, os.strerror(reason), program)
 
 
 class Keeper:
     """Answers the owner's requests until the owner is gone."""
 
-    def __init__(self, control: socket.socket, owner: int, msgpack: Any) -> None:
-        self.control, self.owner, self.msgpack = control, owner, msgpack
-        self.home = Node()
-        self.nodes: list[Node] = []
+    def __init__(self, control: socket.socket, owner: int, msgpack: Any, rootless: bool) -> None:
+        self.control, self.owner, self.msgpack, self.rootless = control, owner, msgpack, rootless
+        self.home = Room()
+        self.spaces: list[int] = []
+        self.nodes: dict[int, Node] = {}
         self.statuses: dict[int, int] = {}
         self.code: dict[str, Any] = {}
         self.notes: list[str] = []
+        self.logs: dict[int, list[tuple[str, int]]] = {}
+        self.poll = select.poll()
+        self.clients = {control.fileno(): control}
+        self.listener: socket.socket | None = None
+        self.description = -1
 
     def prepare(self) -> None:
         """Private mounts, and a /proc that shows the lab's own processes."""
@@ -107,22 +137,40 @@ class Keeper:
             self.notes.append(f"/proc shows the processes outside the lab: {error}")
 
     def serve(self) -> None:
-        """One request after another; returns when the owner is gone."""
+        """One request after another; returns when the owner is gone, unless the lab stays."""
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        poll = select.poll()
         for fd in (self.control.fileno(), woken, self.owner):
-            poll.register(fd, select.POLLIN)
+            self.poll.register(fd, select.POLLIN)
         while True:
-            ready = {fd for fd, _ in poll.poll()}
-            if self.owner in ready:
-                return
-            if woken in ready:
-                os.read(woken, 4096)
-                self.reap()
-            if self.control.fileno() in ready and not self.answer():
-                return
+            for fd, _ in self.poll.poll():
+                if fd == self.owner:
+                    return
+                if fd == woken:
+                    os.read(woken, 4096)
+                    self.reap()
+                elif fd not in self.clients:
+                    self.accept()
+                elif not self.answer(self.clients[fd]):
+                    if self.listener is None:
+                        return
+                    self.poll.unregister(fd)
+                    self.clients.pop(fd).close()
+
+    def accept(self) -> None:
+        """Take a client of a lab that stays, if it is of the lab's user, whom our user namespace, if we have one, calls 0."""
+        assert self.listener is not None
+        try:
+            client, _ = self.listener.accept()
+        except OSError:
+            return  # too many open files: no reason for a lab to end
+        _, uid, _ = struct.unpack("=iII", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid != 0:
+            client.close()
+            return
+        self.clients[client.fileno()] = client
+        self.poll.register(client.fileno(), select.POLLIN)
 
     def reap(self) -> None:
         """Collect ended children, and tell those who wait for their status."""
@@ -141,83 +189,128 @@ class Keeper:
                     pass  # nobody waits any more
                 os.close(waiter)
 
-    def answer(self) -> bool:
-        """Serve one request; False when the owner has closed the socket."""
+    def answer(self, control: socket.socket) -> bool:
+        """Serve one request; False when its sender has closed the socket."""
         try:
-            data, fds = receive(self.control)
+            data, fds = receive(control)
         except ConnectionResetError:
             return False
         if not data:
             return False
-        request = self.msgpack.decode(data)
         give: list[int] = []
         try:
+            request = self.msgpack.decode(data)
+            if "large" in request:  # more than a message holds: it is in a file in memory
+                with open(fds.pop(0), "rb") as whole:
+                    request = self.msgpack.decode(whole.read())
             reply, give = getattr(self, "do_" + request.pop("do"))(fds=fds, **request)
         except OSError as error:
             reply = {"errno": error.errno or errno.EIO, "what": error.filename or "", "message": error.strerror or str(error)}
+        except Exception as error:  # whatever a client sends, of another version too, must not end a lab that stays
+            if self.listener is None:
+                raise
+            reply = {"errno": errno.EPROTO, "what": "", "message": f"this lab's keeper cannot do that: {error!r}"}
         finally:
             for fd in fds:
                 os.close(fd)
         body = self.msgpack.encode(reply)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", give))] if give else []
-        self.control.sendmsg([body], rights)
-        for fd in give:
-            os.close(fd)
+        try:
+            control.sendmsg([body], rights, socket.MSG_DONTWAIT)
+        except OSError:
+            return False  # it hung up, or does not read
+        finally:
+            for fd in give:
+                os.close(fd)
         return True
 
-    def do_namespace(
-        self, *, fds: list[int], hostname: str, hosts: str, sysctls: dict[str, str]
-    ) -> tuple[dict[str, Any], list[int]]:
-        """A node's network, UTS and mount namespaces; gives the network namespace and a netlink route socket in it."""
-        check(libc.unshare(CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWNS), "unshare")
-        failed = {}
+    def do_build(self, *, fds: list[int], file: str, program: dict[str, Any], within: float) -> tuple[dict[str, Any], list[int]]:
+        """Carry out a program (lab/build.py, whose path is ``file``); its namespaces stay here, numbered as in the program."""
+        scope: dict[str, Any] = {"__name__": "netlab_build", "__file__": file}
+        exec(self.compiled(file), scope)
         try:
-            socket.sethostname(hostname)
-            if hosts:
-                self.mount_hosts(hosts)
-            try:
-                mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-            except OSError as error:
-                self.notes.append(f"/sys shows the host's interfaces: {error}")
-            for key, value in sysctls.items():
-                try:
-                    write("/proc/sys/" + key.replace(".", "/"), value)
-                except OSError as error:
-                    failed[key] = error.errno or errno.EIO
-            route = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-            node = Node()
+            built = scope["build"](program, within)
+        except scope["RefusedError"] as error:
+            return {"refused": [error.number, error.words, error.message, error.space]}, []
+        except scope["NotReadyError"] as error:
+            return {"late": error.args[0]}, []
         finally:
             self.home.enter()
-        self.nodes.append(node)
-        return {"node": len(self.nodes) - 1, "failed": failed}, [os.dup(node.net), route.detach()]
+        self.spaces = built.namespaces
+        return {"cookies": built.cookies, "unset": built.unset}, []
 
-    def mount_hosts(self, text: str) -> None:
-        """Put ``text`` over /etc/hosts, for this mount namespace only, from a tmpfs that no path leads to afterwards."""
-        if not os.path.exists("/etc/hosts"):
-            self.notes.append("there is no /etc/hosts to mount the nodes' names over")
-            return
-        mount("tmpfs", "/mnt", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-        write("/mnt/hosts", text)
-        mount("/mnt/hosts", "/etc/hosts", "none", MS_BIND)
-        check(libc.umount2(b"/mnt", MNT_DETACH), "umount /mnt")
+    def do_node(
+        self, *, fds: list[int], node: int, hostname: str, files: list[tuple[str, str, int]]
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Be told of a node before its first program. Its network namespace is ``fds``' only one, or of the same number here."""
+        self.nodes[node] = Node(os.dup(fds[0]) if fds else self.spaces[node], hostname, files)
+        return {}, []
 
-    def do_sysctl(self, *, fds: list[int], node: int, values: dict[str, str]) -> tuple[dict[str, Any], list[int]]:
-        """Set sysctls in a node's namespace."""
-        failed = {}
-        check(libc.setns(self.nodes[node].net, CLONE_NEWNET), "setns")
-        try:
-            for key, value in values.items():
+    def room(self, number: int) -> Room:
+        """The namespaces of a node's programs: its network namespace, and a UTS and a mount namespace made here."""
+        node = self.nodes[number]
+        if node.room is None:
+            check(libc.setns(node.net, CLONE_NEWNET), "setns")
+            try:
+                check(libc.unshare(CLONE_NEWUTS | CLONE_NEWNS), "unshare")
+                socket.sethostname(node.hostname)
+                self.mount_files(node.files)
                 try:
-                    write("/proc/sys/" + key.replace(".", "/"), value)
+                    mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
                 except OSError as error:
-                    failed[key] = error.errno or errno.EIO
-        finally:
-            check(libc.setns(self.home.net, CLONE_NEWNET), "setns")
-        return {"failed": failed}, []
+                    self.notes.append(f"/sys shows the host's interfaces: {error}")
+                node.room = Room()
+            finally:
+                self.home.enter()
+        return node.room
+
+    def mount_files(self, files: list[tuple[str, str, int]]) -> None:
+        """Put files over those of this mount namespace, from a tmpfs that no path leads to afterwards.
+
+        One that is not there yet appears in an overlay of the nearest directory that is.
+        """
+        free = [one for one in STAGES if os.path.isdir(one) and not any(path.startswith(f"{one}/") for path, _, _ in files)]
+        if not free:
+            raise OSError(errno.ENOENT, f"none of {', '.join(STAGES)} is there and free to stage files in", "/")
+        stage = free[0]
+        mount("tmpfs", stage, "tmpfs", MS_NOSUID | MS_NODEV)
+        overlays: list[str] = []
+        for path, _, _ in files:
+            if not os.path.exists(path):
+                folder = os.path.dirname(path)
+                while not os.path.isdir(folder):
+                    folder = os.path.dirname(folder)
+                if not any(f"{folder}/".startswith(f"{other}/") for other in overlays):
+                    if folder == "/":
+                        raise OSError(errno.EROFS, "a new file can only be below a directory that is there", path)
+                    self.mount_overlay(folder, f"{stage}/{len(overlays)}")
+                    overlays.append(folder)
+        for number, (path, text, mode) in enumerate(files):
+            inside = any(path.startswith(f"{folder}/") for folder in overlays)
+            if inside:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                if os.path.islink(path):
+                    os.unlink(path)
+            place = path if inside else f"{stage}/file{number}"
+            with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+            os.chmod(place, mode)
+            if not inside:
+                mount(place, path, "none", MS_BIND)
+        check(libc.umount2(stage.encode(), MNT_DETACH), f"umount {stage}")
+
+    def mount_overlay(self, folder: str, stage: str) -> None:
+        """Make a directory's contents this mount namespace's own (overlayfs)."""
+        upper, work = f"{stage}upper", f"{stage}work"
+        os.mkdir(upper)
+        os.mkdir(work)
+        os.chmod(upper, os.stat(folder).st_mode & 0o7777)
+        options = f"lowerdir={folder},upperdir={upper},workdir={work}" + (",userxattr" if self.rootless else "")
+        mount("overlay", folder, "overlay", MS_NOSUID | MS_NODEV, options)
 
     def do_socket(self, *, fds: list[int], node: int, family: int, kind: int, protocol: int) -> tuple[dict[str, Any], list[int]]:
         """A socket made in a node's network namespace."""
-        check(libc.setns(self.nodes[node].net, CLONE_NEWNET), "setns")
+        check(libc.setns(self.nodes[node].net if node in self.nodes else self.spaces[node], CLONE_NEWNET), "setns")
         try:
             made = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
         finally:
@@ -229,15 +322,13 @@ class Keeper:
 
         The last of ``fds`` is not for the child: its exit status is written there.
         """
-        if file not in self.code:
-            with open(file, "rb") as source:
-                self.code[file] = compile(source.read(), file, "exec")
+        code, room = self.compiled(file), self.room(node)
         pid = os.fork()
         if pid == 0:
             try:
-                self.become(node, fds[:-1])
+                self.become(room, fds[:-1])
                 scope: dict[str, Any] = {"__name__": "netlab_child", "__file__": file}
-                exec(self.code[file], scope)
+                exec(code, scope)
                 scope["main"](fds[:-1], arguments)
                 os._exit(0)
             except BaseException as error:  # noqa: BLE001
@@ -246,49 +337,92 @@ class Keeper:
         self.statuses[pid] = os.dup(fds[-1])
         return {"pid": pid}, [os.pidfd_open(pid)]
 
+    def compiled(self, file: str) -> Any:
+        """The code of a Python file, compiled once."""
+        if file not in self.code:
+            with open(file, "rb") as source:
+                self.code[file] = compile(source.read(), file, "exec")
+        return self.code[file]
+
     def do_spawn(
-        self, *, fds: list[int], node: int, argv: list[str], env: dict[str, str], cwd: str
+        self, *, fds: list[int], node: int, argv: list[str], env: dict[str, str], cwd: str, log: bool = False
     ) -> tuple[dict[str, Any], list[int]]:
-        """A program in a node, with standard input, output and error from ``fds``; its status is written to the fourth."""
-        seen, told = os.pipe2(os.O_CLOEXEC)
-        pid = os.fork()
-        if pid == 0:
+        """A program in a node, with standard input, output and error from ``fds``; its status is written to the fourth.
+
+        By posix_spawn: the child shares our memory until it executes, which spares it a copy and us a third of the time. With
+        ``log`` its output stays at hand for whoever asks.
+        """
+        self.room(node).enter()
+        try:
             try:
-                self.become(node, [*fds[:3], told])
-                for number, fd in enumerate(fds[:3]):
-                    os.dup2(fd, number, inheritable=True)
-                os.setsid()
-                try:
-                    os.chdir(cwd)
-                except OSError as error:
-                    raise OSError(error.errno, error.strerror, cwd) from None
-                os.execvpe(argv[0], argv, env)
+                os.chdir(cwd)
             except OSError as error:
-                os.write(told, struct.pack("=i", error.errno or errno.EIO))
-            finally:
-                os._exit(127)
-        os.close(told)
-        failure = os.read(seen, 4)
-        os.close(seen)
-        if failure:
-            os.waitpid(pid, 0)
-            number = struct.unpack("=i", failure)[0]
-            raise OSError(number, os.strerror(number), argv[0])
+                raise OSError(error.errno, error.strerror, cwd) from None
+            pid = os.posix_spawn(
+                found(argv[0], env),
+                argv,
+                env,
+                file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(fds[:3])],
+                setsid=True,
+                setsigdef=(signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ),
+                setsigmask=(),
+            )
+        finally:
+            self.home.enter()
         self.statuses[pid] = os.dup(fds[3])
+        if log:
+            self.logs.setdefault(node, []).append((" ".join(argv), os.dup(fds[1])))
         return {"pid": pid}, [os.pidfd_open(pid)]
+
+    def do_logs(self, *, fds: list[int], node: int) -> tuple[dict[str, Any], list[int]]:
+        """What a node's programs of its start are called, and their output so far, as files."""
+        logs = self.logs.get(node, [])
+        # opened anew, since the programs' own place in the file is at its end
+        opened = [os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC) for _, fd in logs]
+        return {"programs": [name for name, _ in logs]}, opened
+
+    def do_stay(self, *, fds: list[int]) -> tuple[dict[str, Any], list[int]]:
+        """Go on without the owner, and serve whoever connects to the first of ``fds``; the second describes the lab."""
+        self.listener, self.description = socket.socket(fileno=os.dup(fds[0])), os.dup(fds[1])
+        self.listener.listen()  # here, not before: it is this process that the socket's peers then see
+        self.poll.unregister(self.owner)
+        os.close(self.owner)
+        self.owner = -1
+        self.poll.register(self.listener, select.POLLIN)
+        os.chdir("/")
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for fd in range(3):
+            os.dup2(nowhere, fd)
+        os.close(nowhere)
+        return {}, []
+
+    def do_describe(self, *, fds: list[int]) -> tuple[dict[str, Any], list[int]]:
+        """The file that describes a lab that stays."""
+        return {}, [os.dup(self.description)]
+
+    def do_network(self, *, fds: list[int], node: int) -> tuple[dict[str, Any], list[int]]:
+        """A node's network namespace."""
+        return {}, [os.dup(self.nodes[node].net)]
+
+    def do_enter(self, *, fds: list[int], node: int) -> tuple[dict[str, Any], list[int]]:
+        """What a process needs to become one of a node's: PID, network, UTS and mount namespace, and the user's if there is one."""
+        room = self.room(node)
+        names = ("pid", "user") if self.rootless else ("pid",)
+        pid, *user = (os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names)
+        return {}, [pid, *(os.dup(fd) for fd in (room.net, room.uts, room.mnt)), *user]
 
     def do_notes(self, *, fds: list[int]) -> tuple[dict[str, Any], list[int]]:
         """What could not be had, in words."""
         return {"notes": self.notes}, []
 
-    def become(self, node: int, keep: list[int]) -> None:
+    def become(self, room: Room, keep: list[int]) -> None:
         """Turn a fresh child into a process of a node: its namespaces, default signals, and no descriptor but 0-2 and ``keep``."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
-        self.nodes[node].enter()
+        room.enter()
         least = 3
         for fd in sorted(keep):
             os.closerange(least, fd)
@@ -300,6 +434,8 @@ def main() -> None:
     """Become the keeper: argv holds the control socket's descriptor, the owner's pidfd, and where msgspec is to be found."""
     control = socket.socket(fileno=int(sys.argv[1]))
     owner = int(sys.argv[2])
+    for fd in (control.fileno(), owner):
+        os.set_inheritable(fd, False)
     sys.path.append(sys.argv[3])
     from msgspec import msgpack
 
@@ -313,9 +449,13 @@ def main() -> None:
     if child:
         control.close()
         os.close(owner)
-        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) and 1)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for fd in range(3):  # a lab that stays must not keep its owner's pipes and terminal open
+            os.dup2(nowhere, fd)
+        os.chdir("/")
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) and 1)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    keeper = Keeper(control, owner, msgpack)
+    keeper = Keeper(control, owner, msgpack, rootless)
     try:
         keeper.prepare()
     except OSError as error:

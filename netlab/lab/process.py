@@ -33,6 +33,7 @@ class Process:
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         text: bool = False,
+        log: bool = False,
     ) -> None:
         """Start it. Raises FileNotFoundError or PermissionError when the program cannot be executed."""
         self.args = [os.fspath(word) for word in args]
@@ -58,6 +59,7 @@ class Process:
                 argv=self.args,
                 env=dict(os.environ if env is None else env),
                 cwd=os.fspath(cwd) if cwd is not None else os.getcwd(),
+                log=log,
             )
         except BaseException:
             os.close(self._status)
@@ -177,6 +179,13 @@ class Process:
     def kill(self) -> None:
         """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
+
+    def release(self) -> None:
+        """Let it run on by itself, until the lab ends; nothing more can be asked of it."""
+        if self.returncode is None:
+            os.close(self._status)
+            os.close(self._pidfd)
+            self.returncode = 0
 
     def close(self) -> None:
         """Close our ends of its pipes, kill it if it still runs, and wait for its end."""

@@ -4,10 +4,10 @@ It shows what was seen and hides nothing behind colour; it refuses to know what 
 """
 
 from bisect import bisect_right
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
-from netlab.timeline.headers import Headers, decode
+from netlab.report.packet_line import PacketLine
+from netlab.timeline.headers import decode
 from netlab.timeline.observations import (
     AnyObservation,
     CallReturned,
@@ -28,7 +28,6 @@ from netlab.timeline.observations import (
 )
 from netlab.timeline.timeline import Timeline
 
-_FLAG_ORDER = "SFRPUEWe."
 _SHOWN = 8
 _LONGEST_TEXT = 200
 
@@ -38,12 +37,14 @@ class Lines:
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
-        self._owners = {
-            address.split("/")[0]: name
-            for name, node in timeline.nodes.items()
-            for addresses in node.addresses.values()
-            for address in addresses
-        }
+        self._line = PacketLine(
+            {
+                address.split("/")[0]: name
+                for name, node in timeline.nodes.items()
+                for addresses in node.addresses.values()
+                for address in addresses
+            }
+        )
 
     def line(self, index: int) -> str:
         """The observation at ``index`` in one line, without its time and node; control characters are escaped."""
@@ -67,12 +68,13 @@ class Lines:
                 )
                 return f"{' '.join(seen.argv)}: {_ended(seen.status)}{said}"
             case Packet():
-                return f"{seen.interface} {seen.direction:<3} {self._packet(index, seen)}"
+                told = self._line.text(seen, decode(seen.data), partial(self._relative, index))
+                return f"{seen.interface} {seen.direction:<3} {told}"
             case SocketState():
-                ends = f"{self._address(*seen.local)} to {self._address(*seen.remote)}"
+                ends = f"{self._line.address(*seen.local)} to {self._line.address(*seen.remote)}"
                 return f"{seen.old} -> {seen.new}  {ends} ({seen.source})"
             case SocketTable():
-                shown = [f"{one.protocol} {one.state} {self._address(*one.local)}" for one in seen.entries]
+                shown = [f"{one.protocol} {one.state} {self._line.address(*one.local)}" for one in seen.entries]
                 return f"sockets: {_some(shown)}"
             case DescriptorTable():
                 return f"{seen.process} descriptors: {_some([f'{fd} {what}' for fd, what in sorted(seen.table.items())])}"
@@ -103,48 +105,12 @@ class Lines:
                     found.setdefault(key, []).append((index, headers.seq))
         return found
 
-    def _relative(self, index: int, number: int, *direction: Any) -> int:
+    def _relative(self, index: int, number: int, direction: tuple[str, int | None, str, int | None]) -> int:
         """``number`` counted from the direction's initial one; as it is where that direction sent no SYN."""
         begun = self._first_sequence.get(direction, [])
         at = bisect_right(begun, index, key=lambda one: one[0])
         # A SYN-ACK's ack may be stamped before that direction's own entry: the first one counts then.
         return (number - begun[max(at - 1, 0)][1]) % (1 << 32) if begun else number
-
-    def _packet(self, index: int, seen: Packet) -> str:
-        headers = decode(seen.data)
-        source, target = self._address(headers.source, headers.sport), self._address(headers.target, headers.dport)
-        ends = f"{source} > {target}" if source else f"ethertype {headers.ethertype:#06x}"
-        words = [ends, self._body(index, headers)]
-        if headers.fragment is not None:
-            words.append(f"fragment at {headers.fragment}")
-        if seen.checksum_valid and False in (headers.ip_checksum, headers.checksum):
-            words.append("BAD CHECKSUM")
-        if headers.malformed:
-            words.append(f"malformed ({headers.malformed})" if seen.length <= len(seen.data) else f"cut at {len(seen.data)} bytes")
-        return " ".join(word for word in words if word)
-
-    def _body(self, index: int, headers: Headers) -> str:
-        if headers.protocol == "tcp" and headers.seq is not None:
-            ends = (headers.source, headers.sport, headers.target, headers.dport)
-            flags = "".join(flag for flag in _FLAG_ORDER if flag in headers.flags) or "none"
-            words = [flags, f"seq {self._relative(index, headers.seq, *ends)}"]
-            if "." in headers.flags and headers.ack is not None:
-                words.append(f"ack {self._relative(index, headers.ack, *ends[2:], *ends[:2])}")
-            words.append(f"win {headers.window}")
-            if headers.length:
-                words.append(f"len {headers.length}")
-            options = ",".join(f"{name} {value}".strip() for name, value in headers.options if name not in ("nop", "eol"))
-            return " ".join([*words, f"<{options}>" if options else ""]).strip()
-        if headers.protocol in ("icmp", "icmp6", "arp") and headers.type is not None:
-            code = f" code {headers.code}" if headers.code is not None else ""
-            return f"{headers.protocol} type {headers.type}{code}"
-        return f"{headers.protocol} len {headers.length}"
-
-    def _address(self, address: str, port: int | None) -> str:
-        name = self._owners.get(address)
-        if name is None:
-            name = f"[{address}]" if ":" in address and port is not None else address
-        return name if port is None else f"{name}:{port}"
 
 
 def printable(text: str) -> str:

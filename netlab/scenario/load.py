@@ -3,7 +3,8 @@
 All that is wrong in a file is reported at once, each with its place. It does not know how a scenario is run.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from netlab.document import Document
@@ -12,31 +13,46 @@ from netlab.scenario.references import check_references
 from netlab.scenario.schema import ClaimFile, ClaimsFile, NotTestedFile, ScenarioFile
 from netlab.scenario.spec import Claim, NotTested, Scenario
 from netlab.scenario.steps import StepReader, unrolled
+from netlab.topology.expanding.variables import Settings
 from netlab.topology.load import find_topology, parse_topology, read_topology
-from netlab.topology.rules import Directed, rules_of, split_direction
-from netlab.topology.schema_link import Impair
+from netlab.topology.reading.rules import Impairment, impairment_of, split_direction
+from netlab.topology.schema.link import Impair
 from netlab.topology.spec import Link, Topology
 from netlab.units import Duration
 from netlab.validate import Problems, did_you_mean, named, shown, validated
 from netlab.yaml_nodes import Node
 
 
-def load_scenarios(path: str | Path) -> tuple[Scenario, ...]:
-    """The scenarios of a file: one, or as many as a file of claims has. Raises SpecError with everything that is wrong."""
+def load_scenarios(path: str | Path, settings: Mapping[str, str] | Settings | None = None) -> tuple[Scenario, ...]:
+    """The scenarios of a file: one, or as many as a file of claims has. Raises SpecError with everything that is wrong.
+
+    ``settings`` are values for variables of their topologies, as for load_topology; they go before a scenario's own.
+    """
     document = Document.read(path)
+    shared = settings if isinstance(settings, Settings) else Settings.of(settings)
     if isinstance(document.data, dict) and ("claims" in document.data or "not_tested" in document.data):
-        return _claims(document)[0]
-    return (_scenario(document),)
+        scenarios = _claims(document, shared)[0]
+    else:
+        scenarios = (_scenario(document, shared),)
+    if shared is not settings:
+        shared.check()
+    return scenarios
 
 
-def load_claims(path: str | Path) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
-    """The claims of a file, as scenarios, and its statements that are not tested."""
-    return _claims(Document.read(path))
+def load_claims(
+    path: str | Path, settings: Mapping[str, str] | Settings | None = None
+) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
+    """The claims of a file, as scenarios, and its statements that are not tested. ``settings`` as for load_scenarios."""
+    shared = settings if isinstance(settings, Settings) else Settings.of(settings)
+    claims = _claims(Document.read(path), shared)
+    if shared is not settings:
+        shared.check()
+    return claims
 
 
-def _scenario(document: Document) -> Scenario:
+def _scenario(document: Document, settings: Settings) -> Scenario:
     problems = Problems()
-    reader = _Reader(document, problems)
+    reader = _Reader(document, settings, problems)
     file, found = validated(ScenarioFile, _mapping(document, "a scenario", "topology: and steps:"))
     problems += found
     if file is None:
@@ -64,9 +80,9 @@ def _scenario(document: Document) -> Scenario:
     return scenario
 
 
-def _claims(document: Document) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
+def _claims(document: Document, settings: Settings) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
     problems = Problems()
-    reader = _Reader(document, problems)
+    reader = _Reader(document, settings, problems)
     file, found = validated(ClaimsFile, _mapping(document, "a file of claims", "group: and claims:"))
     problems += found
     if file is None:
@@ -103,12 +119,20 @@ def _mapping(document: Document, what: str, keys: str) -> Node:
     return document.root
 
 
-class _Reader:
-    """Reads the scenarios of one document; a topology that several of them use is read once."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A topology, None when it is wrong, and the settings with which it was read."""
 
-    def __init__(self, document: Document, problems: list[Problem]) -> None:
-        self._document, self._problems = document, problems
-        self._topologies: dict[str, Topology | None] = {}
+    topology: Topology | None
+    settings: Settings
+
+
+class _Reader:
+    """Reads the scenarios of one document; a topology that several of them use with the same settings is read once."""
+
+    def __init__(self, document: Document, settings: Settings, problems: list[Problem]) -> None:
+        self._document, self._settings, self._problems = document, settings, problems
+        self._topologies: dict[tuple[str, str], _Found] = {}
 
     def scenario(self, file: ScenarioFile | ClaimFile, name: str, claim: Claim | None, intent: str) -> Scenario | None:
         """The scenario of a typed mapping, None when its topology is wrong."""
@@ -135,42 +159,54 @@ class _Reader:
             message = 'the key "topology" is missing'
             self._problems.append(file.node.problem(message=message, fix="add topology: two-hosts, or another one"))
             return None
-        if isinstance(node.data, dict):
-            try:
-                return read_topology(node, "inline")
-            except SpecError as error:
-                self._problems += error.problems
-                return None
-        if node.text is None or not node.text:
+        if node.text == "" or (node.text is None and not isinstance(node.data, dict)):
             message = f"topology must be a name, a path or a topology itself, not {shown(node.data)}"
             self._problems.append(node.problem(message=message))
             return None
-        if node.text not in self._topologies:
-            try:
+        said = file.node.child("set")
+        own = (said.fields if said is not None else None) or {}
+        found = self._found(node, {name: value for name, (_, value) in own.items()})
+        self._settings.declared |= found.settings.declared
+        for name, (key, _) in own.items():
+            if found.topology is not None and name not in found.settings.declared:
+                message, fix = f'the topology declares no variable "{name}"', found.settings.meant(name)
+                self._problems.append(key.problem(message=message, fix=fix))
+        return found.topology
+
+    def _found(self, node: Node, own: dict[str, Node]) -> _Found:
+        key = node.text or "", repr([(name, value.data) for name, value in own.items()])
+        if node.text is not None and key in self._topologies:
+            return self._topologies[key]
+        settings = Settings({**own, **self._settings.values})
+        topology: Topology | None = None
+        try:
+            if node.text is None:
+                topology = read_topology(node, "inline", settings=settings)
+            else:
                 path = find_topology(node.text, Path(self._document.file), node.place())
-                self._topologies[node.text] = parse_topology(Document.read(path))
-            except SpecError as error:
-                self._problems += error.problems
-                self._topologies[node.text] = None
-        return self._topologies[node.text]
+                topology = parse_topology(Document.read(path), settings=settings)
+        except SpecError as error:
+            self._problems += error.problems
+        found = self._topologies[key] = _Found(topology, settings)
+        return found
 
     def _impaired(self, topology: Topology, impair: Impair, node: Node) -> Topology:
-        """The topology with further rules, each laid over the one link between its two nodes."""
-        added: dict[str, Directed] = {}
+        """The topology with what its scenario does to packets, each laid over the one link between its two nodes: rules come after
+        those of the topology, quantities stand in place of its own."""
+        parts: dict[str, Impair] = {}
         for key in impair:
             link = self._link(topology, key, node)
             if link is not None:
-                ends = [end.node for end in link.endpoints]
-                rules = rules_of({key: impair[key]}, node, ends, [each.name for each in topology.nodes], self._problems)
-                directed = added.setdefault(link.name, {})
-                for direction, more in rules.items():
-                    directed[direction] = directed.get(direction, ()) + more
+                parts.setdefault(link.name, {})[key] = impair[key]
+        names = [each.name for each in topology.nodes]
         links = []
         for link in topology.links:
-            rules = dict(link.impair)
-            for direction, more in added.get(link.name, {}).items():
-                rules[direction] = rules.get(direction, ()) + more
-            links.append(replace(link, impair=tuple(rules.items())))
+            if link.name in parts:
+                ends = [end.node for end in link.endpoints]
+                found = impairment_of(parts[link.name], node, ends, names, self._problems)
+                found = found.over(Impairment(rules=dict(link.impair), shapes=dict(link.shapes)))
+                link = replace(link, impair=tuple(found.rules.items()), shapes=tuple(found.shapes.items()))
+            links.append(link)
         return replace(topology, links=tuple(links))
 
     def _link(self, topology: Topology, key: str, node: Node) -> Link | None:
@@ -190,7 +226,7 @@ class _Reader:
             message = f'no node "{unknown[0]}"' if unknown else f"no link joins {direction[0]} and {direction[1]}"
             if len(found) > 1:
                 message = f"{len(found)} links join {direction[0]} and {direction[1]}"
-                fix = "write the rules on the link itself, in the topology"
+                fix = "write this on the link itself, in the topology"
         if len(found) == 1:
             return found[0]
         self._problems.append(node.problem(key, message=message, fix=fix, key=True))

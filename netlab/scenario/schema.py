@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from netlab.scenario.states import STATES, canonical_state
-from netlab.topology.schema_link import Impair
-from netlab.topology.schema_values import listed
+from netlab.topology.schema.link import Impair
+from netlab.topology.schema.values import OneOrMore
 from netlab.units import Duration
 from netlab.validate import Piece, did_you_mean, shown
 
@@ -66,7 +66,7 @@ Time = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "strin
 State = Annotated[str, BeforeValidator(_state), Field(description="a state of RFC 9293")]
 Change = Annotated[str, BeforeValidator(_change), WithJsonSchema({"type": ["string", "integer"]})]
 Count = Annotated[int, Field(ge=0)]
-Names = Annotated[list[str], BeforeValidator(listed)]
+Names = OneOrMore[str]
 
 
 class ExpectFile(Piece):
@@ -76,7 +76,7 @@ class ExpectFile(Piece):
     unordered: list[str] | None = Field(default=None, description="exactly these, in any order")
     at: str | None = Field(default=None, description="node:interface, to look there instead of at the senders")
     arrived: bool = Field(default=False, description="look at the receivers instead of at the senders")
-    including: Annotated[list[Literal["arp", "nd", "mld"]], BeforeValidator(listed)] = Field(default=[])
+    including: OneOrMore[Literal["arp", "nd", "mld"]] = Field(default=[])
     states: dict[str, State] = Field(default={})
     path: dict[str, list[State]] = Field(default={})
     fds: dict[str, Annotated[Any, BeforeValidator(_descriptors)]] = Field(default={})
@@ -109,7 +109,8 @@ class ScenarioFile(Piece):
     from_notes: bool = False
     exclusive: bool = False
     topology: Any = Field(default=None, description="a name, a path, or a topology itself")
-    impair: Impair = Field(default={}, description='rules by direction, "a->b", over those of the topology')
+    settings: dict[str, Any] = Field(default={}, alias="set", description="values for the topology's variables")
+    impair: Impair = Field(default={}, description='quantities or rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
     steps: list[Any] = Field(min_length=1)
 
@@ -119,12 +120,13 @@ class ClaimFile(Piece):
 
     id: Id
     statement: str = Field(min_length=1)
-    sources: Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
+    sources: Annotated[OneOrMore[str], Field(min_length=1)]
     note: str = ""
     from_notes: bool = False
     exclusive: bool = False
     topology: Any = Field(default=None, description="a name, a path, or a topology itself")
-    impair: Impair = Field(default={}, description='rules by direction, "a->b", over those of the topology')
+    settings: dict[str, Any] = Field(default={}, alias="set", description="values for the topology's variables")
+    impair: Impair = Field(default={}, description='quantities or rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
     steps: list[Any] = Field(min_length=1)
 

@@ -25,6 +25,7 @@ CHECKSUM_LEFT = "netlab: checksum left to the device by the sender, not to be ju
 
 _LONGEST_OPTION = 65535
 _MANY = 4096
+_HEAD = struct.Struct("<IIIIIII")
 
 
 def interface_name(packet: Packet) -> str:
@@ -44,23 +45,35 @@ def write(
 
     Since a capture counts its losses in all, the statistics block of the first interface has them and says so.
     """
+    writer = Writer(stream, section_comment)
     comments = comments or {}
-    stream.write(_section(section_comment))
-    interfaces: dict[tuple[str, str], int] = {}
-    received: list[int] = []
-    pieces: list[bytes] = []
-    head = struct.Struct("<IIIIIII")
-    flags = {name: _options((PACKET_FLAGS, struct.pack("<I", bits))) for bits, name in enumerate(DIRECTIONS)}
     for position, packet in enumerate(packets):
+        writer.add(packet, comments.get(position, ()))
+    writer.finish(dropped)
+
+
+class Writer:
+    """Writes a file packet by packet. What was added may stay in memory until ``flush`` or ``finish``."""
+
+    def __init__(self, stream: BinaryIO, section_comment: str = "") -> None:
+        self._stream = stream
+        self._interfaces: dict[tuple[str, str], int] = {}
+        self._received: list[int] = []
+        self._pieces = [_section(section_comment)]
+        self._flags = {name: _options((PACKET_FLAGS, struct.pack("<I", bits))) for bits, name in enumerate(DIRECTIONS)}
+
+    def add(self, packet: Packet, comments: Sequence[str] = ()) -> None:
+        """The next packet, with its comments."""
+        pieces = self._pieces
         key = packet.host, packet.interface
-        number = interfaces.get(key)
+        number = self._interfaces.get(key)
         if number is None:
-            number = interfaces[key] = len(interfaces)
-            received.append(0)
+            number = self._interfaces[key] = len(self._interfaces)
+            self._received.append(0)
             pieces.append(_interface(interface_name(packet)))
-        received[number] += 1
-        options = flags.get(packet.direction, b"")
-        texts = comments.get(position, ()) if packet.checksum_valid else (CHECKSUM_LEFT, *comments.get(position, ()))
+        self._received[number] += 1
+        options = self._flags.get(packet.direction, b"")
+        texts = comments if packet.checksum_valid else (CHECKSUM_LEFT, *comments)
         if texts:
             options = _options(
                 (PACKET_FLAGS, struct.pack("<I", DIRECTIONS.index(packet.direction) if packet.direction in DIRECTIONS else 0)),
@@ -71,21 +84,32 @@ def write(
         total = 32 + size + padding + len(options)
         time = packet.time
         pieces += (
-            head.pack(ENHANCED, total, number, time >> 32, time & 0xFFFFFFFF, size, packet.length),
+            _HEAD.pack(ENHANCED, total, number, time >> 32, time & 0xFFFFFFFF, size, packet.length),
             packet.data,
             b"\0\0\0"[:padding],
             options,
             total.to_bytes(4, "little"),
         )
         if len(pieces) > _MANY:
-            stream.write(b"".join(pieces))
-            pieces.clear()
-    stream.write(b"".join(pieces))
-    if dropped and not interfaces:
-        received.append(0)
-        stream.write(_interface(""))
-    for number, count in enumerate(received):
-        stream.write(_statistics(number, count, dropped if number == 0 else 0))
+            self._write()
+
+    def flush(self) -> None:
+        """Have all that was added where a reader of the file finds it."""
+        self._write()
+        self._stream.flush()
+
+    def finish(self, dropped: int = 0) -> None:
+        """Write the statistics, and what is left."""
+        if dropped and not self._interfaces:
+            self._received.append(0)
+            self._pieces.append(_interface(""))
+        for number, count in enumerate(self._received):
+            self._pieces.append(_statistics(number, count, dropped if number == 0 else 0))
+        self._write()
+
+    def _write(self) -> None:
+        self._stream.write(b"".join(self._pieces))
+        self._pieces.clear()
 
 
 def _section(comment: str) -> bytes:

@@ -4,13 +4,17 @@ All that is wrong is reported at once, each with its place. It does not know how
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from netlab.document import Document
 from netlab.errors import Place, Problem, SpecError
-from netlab.topology.links import Links
-from netlab.topology.nodes import node_of
-from netlab.topology.schema import TopologyFile
+from netlab.topology.expanding.expand import expanded
+from netlab.topology.expanding.variables import Settings
+from netlab.topology.reading.joined import joined, neighbours_of
+from netlab.topology.reading.nodes import node_of, resolved
+from netlab.topology.schema.file import TopologyFile
+from netlab.topology.schema.written import TopologyWritten
 from netlab.topology.spec import Topology
 from netlab.validate import Problems, did_you_mean, named, shown, validated
 from netlab.yaml_nodes import Node as DocumentNode
@@ -19,11 +23,15 @@ from netlab.yaml_nodes import Part
 _SUFFIXES = (".yaml", ".yml")
 
 
-def load_topology(path: str | Path) -> Topology:
-    """Read a topology from a file, or by the name of one that ships with netlab or stands in ./topologies."""
+def load_topology(path: str | Path, settings: Mapping[str, str] | Settings | None = None) -> Topology:
+    """Read a topology from a file, or by the name of one that ships with netlab or stands in ./topologies.
+
+    ``settings`` are values for its variables. A name that it does not declare is an error, unless they are ``Settings``, which
+    several files share: then the caller asks those at the end.
+    """
     if isinstance(path, str) and not _is_path(path) and not os.path.isfile(path):
         path = find_topology(path, None)
-    return parse_topology(Document.read(path))
+    return parse_topology(Document.read(path), settings=settings)
 
 
 def find_topology(name: str, beside: Path | None, place: Place | None = None) -> Path:
@@ -54,24 +62,32 @@ def _folders(beside: Path | None) -> list[Path]:
     return [*([beside.parent] if beside is not None else []), Path("topologies"), shipped]
 
 
-def parse_topology(document: Document, loc: tuple[Part, ...] = ()) -> Topology:
-    """Read the topology at a location of a document; raises SpecError with everything that is wrong with it."""
+def parse_topology(
+    document: Document, loc: tuple[Part, ...] = (), settings: Mapping[str, str] | Settings | None = None
+) -> Topology:
+    """Read the topology at a location of a document; raises SpecError with everything that is wrong with it. ``settings`` as for
+    load_topology."""
     name = Path(document.file).name.removesuffix(".yaml").removesuffix(".yml") if not loc else "inline"
-    return read_topology(document.node(loc), name, document.intent if not loc else "")
+    shared = settings if isinstance(settings, Settings) else Settings.of(settings)
+    topology = read_topology(document.node(loc), name, document.intent if not loc else "", shared)
+    if shared is not settings:
+        shared.check()
+    return topology
 
 
-def read_topology(node: DocumentNode, name: str, intent: str = "") -> Topology:
+def read_topology(node: DocumentNode, name: str, intent: str = "", settings: Settings | None = None) -> Topology:
     """Read the topology that a document's value is; ``name`` is what it is called if it does not say."""
     if not isinstance(node.data, dict):
         fix = "write nodes: and links:"
         raise SpecError(node.problem(message=f"a topology is a mapping, not {shown(node.data)}", fix=fix))
     problems = Problems()
-    file, found = validated(TopologyFile, node)
+    node, unknown = expanded(node, settings or Settings({}), problems)
+    file, found = validated(TopologyFile, node, written=TopologyWritten)
     problems += found
     if file is None:
         raise SpecError(*problems)
     every = node.data.get("nodes")
-    reader = _Reader(file, set(every) if isinstance(every, dict) else set(), problems)
+    reader = _Reader(file, unknown.union(every if isinstance(every, dict) else ()), problems)
     topology = reader.read(file.name or name, intent)
     if problems:
         raise SpecError(*dict.fromkeys(problems))
@@ -79,7 +95,7 @@ def read_topology(node: DocumentNode, name: str, intent: str = "") -> Topology:
 
 
 class _Reader:
-    """One topology while it is being read; ``written`` are all names of nodes, those of broken nodes too."""
+    """One topology while it is being read; ``written`` are the names of all nodes, broken ones too, and those told to be none."""
 
     def __init__(self, file: TopologyFile, written: set[str], problems: list[Problem]) -> None:
         self._file, self._written, self._problems = file, written, problems
@@ -87,5 +103,13 @@ class _Reader:
     def read(self, name: str, intent: str) -> Topology:
         file = self._file
         nodes = tuple(node_of(name, each, file.place("nodes", name, key=True), self._problems) for name, each in file.nodes.items())
-        links = Links(file, self._written, self._problems).read()
-        return Topology(name=name, nodes=nodes, links=links, intent=intent, place=file.place())
+        links, overlays = joined(file, self._written, self._problems)
+        return Topology(
+            name=name,
+            nodes=resolved(nodes, links, overlays, file, self._problems),
+            links=links,
+            overlays=overlays,
+            neighbours=neighbours_of(file, self._written, self._problems),
+            intent=intent,
+            place=file.place(),
+        )

@@ -22,13 +22,13 @@ KERNEL: dict[str, str] = {
     **{f"net.ipv6.conf.{scope}.accept_dad": "0" for scope in _EACH},
     **{f"net.ipv6.conf.{scope}.dad_transmits": "0" for scope in _EACH},
 }
-"""Of nodes whose kernel speaks for them: hosts and routers."""
+"""Of nodes whose kernel speaks for them: hosts, routers and nats."""
 
 ROUTER: dict[str, str] = {
     "net.ipv4.ip_forward": "1",
     **{f"net.ipv6.conf.{scope}.forwarding": "1" for scope in _EACH},
 }
-"""Of routers, over the kernel's."""
+"""Of nodes that forward, routers and nats, over the kernel's."""
 
 SILENT: dict[str, str] = {f"net.ipv6.conf.{scope}.disable_ipv6": "1" for scope in _EACH}
 """Of nodes whose kernel must not say anything of its own: switches, peers, and the middle of a link."""
@@ -37,13 +37,19 @@ FAR: dict[str, str] = {
     "net.ipv4.ip_default_ttl": "255",
     **{f"net.ipv6.conf.{scope}.hop_limit": "255" for scope in _EACH},
 }
-"""Of hosts and routers where so many routers may stand in line that a TTL of 64 would not do."""
+"""Of hosts, routers and nats where so many routers may stand in line that a TTL of 64 would not do."""
 
 _FAR_ROUTERS = 60
 
 
 def sysctls_of(kind: str, routers: int = 0) -> dict[str, str]:
-    """The pinned sysctls of a node of this kind, in a network with so many routers."""
-    if kind not in ("host", "router"):
+    """The pinned sysctls of a node of this kind, in a network with so many routers and nats."""
+    if kind not in ("host", "router", "nat"):
         return dict(SILENT)
-    return KERNEL | (ROUTER if kind == "router" else {}) | (FAR if routers >= _FAR_ROUTERS else {})
+    return KERNEL | (ROUTER if kind != "host" else {}) | (FAR if routers >= _FAR_ROUTERS else {})
+
+
+def names_interface(key: str) -> bool:
+    """Whether a sysctl is one interface's ("net.ipv4.conf.eth0.rp_filter"), and so is there only once that is."""
+    parts = key.split("/" if "/" in key else ".")
+    return len(parts) > 4 and parts[2] in ("conf", "neigh") and parts[3] not in (*_EACH, "lo")

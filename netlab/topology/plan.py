@@ -1,116 +1,118 @@
-"""Works out, from a topology, every step of building it: namespaces, bridges, wires, addresses, routes, sysctls, names of hosts.
+"""Works out, from a topology, everything that is to be built: namespaces, devices, wires, routes, neighbours, files.
 
 A plan is a value: it can be printed, and the lab carries it out. It touches no kernel and does not know how steps are made.
 """
 
-from dataclasses import dataclass
+from netlab.topology.pins import names_interface, sysctls_of
+from netlab.topology.planned import NeighbourPlan, NodePlan, Plan, RoutePlan, RulePlan, WireEnd, WirePlan
+from netlab.topology.planning.devices import BRIDGE_INDEX, Devices, devices_of
+from netlab.topology.planning.hosts_file import hosts_of
+from netlab.topology.planning.neighbours import neighbours_of
+from netlab.topology.planning.routes import routes_of
+from netlab.topology.segments import attachments_of
+from netlab.topology.spec import Link, Node, PolicyRule, Topology
 
-from netlab.topology.networks import Interface
-from netlab.topology.pins import sysctls_of
-from netlab.topology.routes import RoutePlan, routes_of
-from netlab.topology.spec import Endpoint, Node, Topology
+__all__ = ["plan"]
 
-__all__ = ["NodePlan", "Plan", "RoutePlan", "WirePlan", "plan"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodePlan:
-    """What one node is built from. ``addresses`` has each interface's, in the order of its links; ``hosts`` is its hosts file."""
-
-    name: str
-    kind: str
-    forwarding: bool
-    bridge: bool
-    addresses: tuple[tuple[str, tuple[Interface, ...]], ...]
-    routes: tuple[RoutePlan, ...]
-    sysctls: tuple[tuple[str, str], ...]
-    hosts: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WirePlan:
-    """A wire between two endpoints; with ``middle`` (that namespace's name) it is two wires, and rules act between them."""
-
-    link: str
-    a: Endpoint
-    b: Endpoint
-    mtu: int
-    middle: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """All steps, in the order in which they are made."""
-
-    nodes: tuple[NodePlan, ...]
-    wires: tuple[WirePlan, ...]
-
-    def node(self, name: str) -> NodePlan:
-        """The plan of this node; KeyError if there is none."""
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        raise KeyError(name)
-
-    def lines(self) -> list[str]:
-        """The steps as text, one a line, for people."""
-        lines = [f"namespace {node.name} ({node.kind})" for node in self.nodes]
-        lines += [f"namespace {wire.middle} (rules)" for wire in self.wires if wire.middle is not None]
-        for node in self.nodes:
-            lines += [f"{node.name}: sysctl {key} = {value}" for key, value in node.sysctls]
-            lines += [f"{node.name}: bridge"] if node.bridge else []
-        for wire in self.wires:
-            a, b = (f"{end.node}:{end.interface}" for end in (wire.a, wire.b))
-            through = f" through {wire.middle}" if wire.middle is not None else ""
-            lines.append(f"wire {a} - {b}, mtu {wire.mtu}{through}")
-        for node in self.nodes:
-            verb = "answers for" if node.kind == "peer" else "address"
-            lines += [f"{node.name}: {verb} {address} on {name}" for name, all_ in node.addresses for address in all_]
-        for node in self.nodes:
-            lines += [f"{node.name}: route {route.name} via {route.via} on {route.interface}" for route in node.routes]
-        for node in self.nodes:
-            lines += [f"{node.name}: name {name} is {address}" for name, address in node.hosts]
-        return lines
+Pairs = tuple[tuple[str, str], ...]
 
 
 def plan(topology: Topology) -> Plan:
     """The plan of a topology."""
-    ends: dict[str, list[Endpoint]] = {node.name: [] for node in topology.nodes}
-    for link in topology.links:
-        for end in link.endpoints:
-            ends[end.node].append(end)
-    routes = routes_of(topology)
-    routers = sum(node.kind == "router" for node in topology.nodes)
-    known = [(node.name, address) for node in topology.nodes for end in ends[node.name] for address in end.addresses]
+    attachments = attachments_of(topology)
+    devices, wires = devices_of(topology, attachments)
+    routes = routes_of(topology.nodes, attachments)
+    hosts = hosts_of(topology.nodes, attachments)
+    neighbours = neighbours_of(topology, attachments, devices)
+    forwarding = sum(node.kind in ("router", "nat") for node in topology.nodes)
+    pinned = {kind: tuple(sysctls_of(kind, forwarding).items()) for kind in {node.kind for node in topology.nodes}}
     return Plan(
-        nodes=tuple(_node(node, ends[node.name], routes.get(node.name, ()), routers, known) for node in topology.nodes),
-        wires=tuple(
-            WirePlan(
-                link=link.name,
-                a=link.endpoints[0],
-                b=link.endpoints[1],
-                mtu=link.mtu,
-                middle=f"middle of {link.name}" if any(rules for _, rules in link.impair) else None,
-            )
-            for link in topology.links
+        nodes=tuple(
+            [
+                _node(
+                    node,
+                    devices[node.name],
+                    routes.get(node.name, ()),
+                    neighbours.get(node.name, ()),
+                    pinned[node.kind],
+                    hosts.get(node.name, ()),
+                )
+                for node in topology.nodes
+            ]
         ),
+        wires=tuple([_wire(link, *ends) for link, ends in zip(topology.links, wires, strict=True)]),
     )
 
 
 def _node(
-    node: Node, ends: list[Endpoint], routes: tuple[RoutePlan, ...], routers: int, known: list[tuple[str, Interface]]
+    node: Node,
+    devices: Devices,
+    routes: tuple[RoutePlan, ...],
+    neighbours: tuple[NeighbourPlan, ...],
+    pinned: Pairs,
+    hosts: Pairs,
 ) -> NodePlan:
-    near = {address.network for end in ends for address in end.addresses}
-    # one name may have many addresses: a resolver takes the first, and that should be the one on a shared link
-    hosts = [(name, str(address.ip)) for name, address in known if address.network in near]
-    hosts += [(name, str(address.ip)) for name, address in known if address.network not in near]
+    late = tuple([(key, value) for key, value in node.sysctls if names_interface(key)])
+    early = {key: value for key, value in node.sysctls if not names_interface(key)}
+    is_switch = node.kind == "switch"
     return NodePlan(
         name=node.name,
         kind=node.kind,
-        forwarding=node.kind == "router",
-        bridge=node.kind == "switch",
-        addresses=tuple((end.interface, end.addresses) for end in ends),
+        forwarding=node.kind in ("router", "nat"),
+        bridge=is_switch,
+        bridge_index=BRIDGE_INDEX if is_switch else 0,
+        stp=node.stp,
+        vlans=devices.vlans,
+        interfaces=tuple(devices.interfaces),
+        loopback=node.loopback,
+        vlan_devices=tuple(devices.vlan),
+        vrf_devices=tuple(devices.vrf),
+        vxlan_devices=tuple(devices.vxlan),
         routes=routes,
-        sysctls=tuple((sysctls_of(node.kind, routers) | dict(node.sysctls)).items()),
-        hosts=tuple(hosts) if node.kind in ("host", "router") else (),
+        rules=tuple([_rule(rule) for rule in node.rules]),
+        neighbours=neighbours,
+        sysctls=tuple((dict(pinned) | early).items()) if early else pinned,
+        late_sysctls=late,
+        hosts=hosts,
+        resolv=node.resolv,
+        env=node.env,
+        files=node.files,
+        start=node.start,
+        nft=_nft(node),
+        nft_place=node.firewall_place,
+    )
+
+
+def _nft(node: Node) -> str:
+    if not node.firewall and node.nat is None:
+        return ""
+    from netlab.topology.nft import ruleset  # most networks have neither, and need not wait for its import
+
+    return ruleset(node)
+
+
+def _rule(rule: PolicyRule) -> RulePlan:
+    return RulePlan(
+        family=rule.family,
+        priority=rule.priority,
+        table=rule.table,
+        source=rule.source,
+        destination=rule.destination,
+        interface=rule.interface,
+        mark=rule.mark,
+    )
+
+
+def _wire(link: Link, a: WireEnd, b: WireEnd) -> WirePlan:
+    rules = any(rules for _, rules in link.impair)
+    shapes = dict(link.shapes)
+    name = link.name
+    return WirePlan(
+        link=name,
+        a=a,
+        b=b,
+        mtu=link.mtu,
+        middle=f"middle of {name}" if rules or shapes else None,
+        user_space=rules,
+        shapes=(shapes.get((a.node, b.node)), shapes.get((b.node, a.node))),
     )

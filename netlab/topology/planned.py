@@ -5,6 +5,7 @@ The lab carries a plan out as it stands; nothing is looked up or chosen on the w
 
 from dataclasses import dataclass
 
+from netlab.errors import Place
 from netlab.topology.networks import Address, Interface, Network
 from netlab.topology.spec import Command, File, Port, Shape
 
@@ -31,13 +32,14 @@ class InterfacePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VlanDevice:
-    """An 802.1Q device on top of an interface (``parent`` is that interface's index)."""
+    """An 802.1Q device on top of an interface (``parent`` is that interface's index); ``master`` is its VRF device, "" none."""
 
     name: str
     index: int
     parent: int
     vlan: int
     addresses: tuple[Interface, ...]
+    master: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class VrfDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VxlanDevice:
-    """A VXLAN device: frames to unknown or many go to each of ``remotes``, from ``local``."""
+    """A VXLAN device: frames to unknown or many go to each of ``remotes``, from ``local``. ``master`` is a VRF device, "" none."""
 
     name: str
     index: int
@@ -62,6 +64,7 @@ class VxlanDevice:
     remotes: tuple[Address, ...]
     mtu: int
     addresses: tuple[Interface, ...]
+    master: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,8 @@ class NodePlan:
     """What one node is built from. ``hosts`` is its hosts file: (name, address), one tuple shared by all nodes that see the same;
     ``resolv`` None leaves the machine's own; ``nft`` is the whole nftables ruleset to load, firewall and translation ("" none).
 
-    ``bridge_index`` is the ifindex of a switch's bridge, 0 on other nodes.
+    ``bridge_index`` is the ifindex of a switch's bridge, 0 on other nodes. ``late_sysctls`` name one of its interfaces, and can be
+    set only once that exists. ``loopback`` has further addresses of lo. ``nft_place`` is where the firewall's text stands.
     """
 
     name: str
@@ -124,6 +128,7 @@ class NodePlan:
     stp: bool = False
     vlans: bool = False
     interfaces: tuple[InterfacePlan, ...] = ()
+    loopback: tuple[Interface, ...] = ()
     vlan_devices: tuple[VlanDevice, ...] = ()
     vrf_devices: tuple[VrfDevice, ...] = ()
     vxlan_devices: tuple[VxlanDevice, ...] = ()
@@ -131,12 +136,14 @@ class NodePlan:
     rules: tuple[RulePlan, ...] = ()
     neighbours: tuple[NeighbourPlan, ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()
+    late_sysctls: tuple[tuple[str, str], ...] = ()
     hosts: tuple[tuple[str, str], ...] = ()
     resolv: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     files: tuple[File, ...] = ()
     start: tuple[Command, ...] = ()
     nft: str = ""
+    nft_place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

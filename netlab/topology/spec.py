@@ -133,6 +133,7 @@ class Node:
     ``sysctls`` are set in its namespace over the pinned ones ("net.ipv4.tcp_syn_retries": "1"). With ``auto_routes`` shortest paths
     over the whole topology are computed for it, besides the static ``routes``. ``firewall`` is an nftables ruleset, ``names`` has
     further lines of its hosts file (name, address), ``resolv`` is its resolv.conf (None: the machine's own); ``stp`` is a switch's.
+    ``loopback`` are addresses on its loopback interface, which other nodes may have as well (anycast).
     """
 
     name: str
@@ -152,6 +153,7 @@ class Node:
     files: tuple[File, ...] = ()
     start: tuple[Command, ...] = ()
     stp: bool = False
+    loopback: tuple[Interface, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,10 +148,11 @@ def test_a_sysctl_that_the_kernel_lacks_is_an_error_of_this_machine() -> None:
 
 def test_a_keeper_that_was_killed_is_reported_not_waited_for() -> None:
     with Lab(one_host()) as lab:
+        lab["host"].run(["true"], check=True)
         os.kill(lab.keeper.pid, signal.SIGKILL)
         assert until(lambda: not alive(lab.keeper.pid))
         with pytest.raises(LabError, match="keeper is gone"):
-            lab["host"].socket()
+            lab["host"].run(["true"])
 
 
 def test_closing_a_keeper_leaves_no_descriptor() -> None:

@@ -227,6 +227,19 @@ def test_rules_are_laid_over_the_topologys_own(load: Load) -> None:
     assert scenario.steps == (ReleaseStep(text="release: x", place=scenario.steps[0].place, barrier="x"),)
 
 
+def test_quantities_stand_in_place_of_the_topologys_own(load: Load) -> None:
+    scenario = load(
+        "topology:\n  nodes: {a: {}, b: {}}\n  links:\n    - endpoints: [a, b]\n      impair: {both: {delay: 5ms, loss: 1%}}\n"
+        "impair:\n  a->b: [{rate: 1mbit}, {match: S, action: drop}]\nsteps:\n  - wait: 1ms\n"
+    )
+    (link,) = scenario.topology.links
+    assert [(way, shape.delay, shape.loss, shape.rate) for way, shape in link.shapes] == [
+        (("a", "b"), Duration(0), 0.0, 1_000_000),
+        (("b", "a"), milliseconds(5), 0.01, 0),
+    ]
+    assert [(way, [rule.match.text for rule in rules]) for way, rules in link.impair] == [(("a", "b"), ["S"])]
+
+
 def test_a_scenario_with_a_statement_is_a_claim(load: Load) -> None:
     text = "name: one\ngroup: g\nstatement: It is so.\nsources: [RFC 9293]\nnote: n\nexclusive: true\n" + HEAD + "  - wait: 1ms\n"
     claim = Claim(id="one", group="g", statement="It is so.", sources=("RFC 9293",), note="n", exclusive=True)

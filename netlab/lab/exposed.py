@@ -1,0 +1,153 @@
+"""Names for a lab's network namespaces under /run/netns, so that ``ip netns exec LAB.HOST`` works; and their removal.
+
+A record of the names is written before the first is made and removed after the last is gone, so that after a crash exactly those
+are found again. It needs root, and it does not know whether a lab still lives.
+"""
+
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from netlab.errors import HostError, NetlabError
+
+NAMES = Path("/run/netns")
+RECORDS = Path("/run/netlab/exposed")
+_MS_BIND, _MS_REC, _MS_SHARED, _MNT_DETACH = 4096, 16384, 1 << 20, 2
+_MOUNTED, _UNFINISHED = "mounted", "unfinished"
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NameTakenError(NetlabError):
+    """A name under /run/netns is somebody else's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed:
+    """A record: a lab's name and identity, and for each name of a namespace the device and inode of that namespace."""
+
+    lab: str
+    id: str
+    namespaces: Mapping[str, tuple[int, int]]
+
+
+def expose(lab: str, id: str, namespaces: Mapping[str, int]) -> None:  # noqa: A002
+    """Name network namespaces, given as descriptors by the hosts' names, LAB.HOST. All or none.
+
+    Raises NameTakenError where such a name is there already, HostError where this machine or user may not do it.
+    """
+    names = {f"{lab}.{host}": fd for host, fd in namespaces.items()}
+    try:
+        _folder()
+        for name in names:
+            if (NAMES / name).exists():
+                raise NameTakenError(f"{NAMES / name} is there already, and not netlab's: rename the lab, or: ip netns del {name}")
+        record = Exposed(lab=lab, id=id, namespaces={name: _identity(fd) for name, fd in names.items()})
+        _write(record)
+        try:
+            for name, fd in names.items():
+                os.close(os.open(NAMES / name, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
+                _mount(f"/proc/self/fd/{fd}", NAMES / name, _MS_BIND)
+        except BaseException:
+            conceal(record)
+            raise
+    except OSError as error:
+        raise HostError(
+            f"cannot name network namespaces under {NAMES}: {error.strerror} ({error.filename})",
+            "run as root, outside of user namespaces and containers that forbid mounts; or leave out --expose",
+        ) from error
+
+
+def records() -> list[Exposed]:
+    """Every record there is."""
+    found = [read(path.stem) for path in sorted(RECORDS.glob("*.json"))] if RECORDS.is_dir() else []
+    return [record for record in found if record is not None]
+
+
+def read(lab: str) -> Exposed | None:
+    """The record of a lab's name, if there is one."""
+    import json
+
+    try:
+        data = json.loads(_record(lab).read_text())
+        namespaces = {name: (int(device), int(inode)) for name, (device, inode) in data["namespaces"].items()}
+        return Exposed(lab=lab, id=data["id"], namespaces=namespaces)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Exposed(lab=lab, id="", namespaces={})  # the record was cut short, so that no name was made yet
+
+
+def left(record: Exposed) -> list[str]:
+    """The names of a record that are there, and not another namespace's by now."""
+    return [name for name, identity in record.namespaces.items() if _state(NAMES / name, identity)]
+
+
+def conceal(record: Exposed) -> list[str]:
+    """Remove those names, and the record; gives the names."""
+    removed = left(record)
+    for name in removed:
+        path = NAMES / name
+        if _state(path, record.namespaces[name]) == _MOUNTED:
+            _check(_libc.umount2(os.fsencode(path), _MNT_DETACH), path)
+        # Unlinking it takes the mount out of every other mount namespace that has a copy, too.
+        path.unlink()
+    _record(record.lab).unlink(missing_ok=True)
+    return removed
+
+
+def _state(path: Path, identity: tuple[int, int]) -> str:
+    """Whether a name is a namespace's: _MOUNTED, _UNFINISHED where it died before it could be, or "" if it is not ours."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ""
+    if (found.st_dev, found.st_ino) == identity:
+        return _MOUNTED
+    empty = stat.S_ISREG(found.st_mode) and not found.st_size and not stat.S_IMODE(found.st_mode)
+    return _UNFINISHED if empty and found.st_dev == path.parent.stat().st_dev else ""
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def _record(lab: str) -> Path:
+    return RECORDS / f"{lab}.json"
+
+
+def _write(record: Exposed) -> None:
+    import json
+
+    RECORDS.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path = _record(record.lab)
+    fresh = path.with_suffix(".new")
+    with open(fresh, "w") as file:
+        json.dump({"id": record.id, "namespaces": dict(record.namespaces)}, file)
+    fresh.replace(path)
+
+
+def _folder() -> None:
+    """Prepare the folder as ip-netns(8) does: else its own first use would cover what is mounted there, for good."""
+    NAMES.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        _mount("none", NAMES, _MS_SHARED | _MS_REC)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        _mount(str(NAMES), NAMES, _MS_BIND | _MS_REC)
+        _mount("none", NAMES, _MS_SHARED | _MS_REC)
+
+
+def _mount(source: str, target: Path, flags: int) -> None:
+    _check(_libc.mount(source.encode(), os.fsencode(target), b"none", flags, None), target)
+
+
+def _check(result: int, path: Path) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))

@@ -1,0 +1,158 @@
+"""Turns a plan into a program: all messages packed, every namespace a number. It asks nothing of the kernel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netlab.lab import messages
+from netlab.topology.pins import sysctls_of
+from netlab.topology.planned import BRIDGE, InterfacePlan, NodePlan, Plan, WireEnd, WirePlan
+
+NEAR, FAR = "near", "far"
+"""The interfaces of a namespace in the middle of a wire, towards the wire's first and second end."""
+
+NEAR_INDEX, FAR_INDEX = 3, 2  # a wire's first end has an even index and its second an odd one: never the same at both ends
+_MIDDLE_BRIDGE = 4
+_LOOPBACK_UP = messages.up(1)
+# ethtool's short names, and what the kernel calls them. With them on, segments reach 64 KB and every checksum looks wrong.
+_FEATURES = {
+    "tx": ("tx-checksum-ipv4", "tx-checksum-ipv6", "tx-checksum-ip-generic", "tx-checksum-sctp"),
+    "rx": ("rx-checksum",),
+    "sg": ("tx-scatter-gather", "tx-scatter-gather-fraglist"),
+    "tso": ("tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation"),
+    "gso": ("tx-generic-segmentation", "tx-udp-segmentation"),
+    "gro": ("rx-gro",),
+}
+
+
+@dataclass(slots=True)
+class Program:
+    """What lab/build.py carries out, as it wants it; ``middles`` has the number of each middle's namespace, by its link."""
+
+    sysctls: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
+    spaces: list[tuple[int, list[bytes], list[bytes]]] = field(default_factory=list)
+    wires: list[tuple[int, str, int, bytes, int, str, int, bytes, int]] = field(default_factory=list)
+    offloads: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
+    late: list[tuple[int, tuple[tuple[str, str], ...]]] = field(default_factory=list)
+    ready: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    middles: dict[str, int] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """The part that is carried out, as a mapping."""
+        return {name: getattr(self, name) for name in ("sysctls", "spaces", "wires", "offloads", "late", "ready")}
+
+
+def program_of(plan: Plan) -> Program:
+    """The program of a plan: the nodes' namespaces in the plan's order, then those in the middle of wires."""
+    made = Program()
+    sets: dict[tuple[tuple[str, str], ...], int] = {}
+    numbers: dict[str, int] = {}
+
+    def space(name: str, sysctls: tuple[tuple[str, str], ...], first: list[bytes], later: list[bytes], ready: Sequence[int]) -> int:
+        number = len(made.spaces)
+        if sysctls not in sets:
+            sets[sysctls] = len(made.sysctls)
+            made.sysctls.append(sysctls)
+        made.spaces.append((sets[sysctls], first, later))
+        made.names.append(name)
+        if ready:
+            made.ready.append((number, tuple(ready)))
+        return number
+
+    off: dict[frozenset[str], tuple[str, ...]] = {}
+    for node in plan.nodes:
+        numbers[node.name] = number = space(node.name, node.sysctls, *_node(node))
+        if node.late_sysctls:
+            made.late.append((number, node.late_sysctls))
+        for interface in node.interfaces:
+            if interface.offloads not in off:
+                off[interface.offloads] = _features_off(interface.offloads)
+            if off[interface.offloads]:
+                made.offloads.append((number, interface.name, off[interface.offloads]))
+    silent = tuple(sysctls_of("peer").items())
+    for wire in plan.wires:
+        if wire.middle is None:
+            made.wires.append((*_end(wire.a, numbers), *_end(wire.b, numbers), wire.mtu))
+            continue
+        made.middles[wire.link] = middle = space(wire.middle, silent, *_middle(wire))
+        made.wires.append((*_end(wire.a, numbers), middle, NEAR, NEAR_INDEX, b"", wire.mtu))
+        made.wires.append((middle, FAR, FAR_INDEX, b"", *_end(wire.b, numbers), wire.mtu))
+        made.offloads += [(middle, name, _features_off(frozenset())) for name in (NEAR, FAR)]
+    return made
+
+
+def _end(end: WireEnd, numbers: dict[str, int]) -> tuple[int, str, int, bytes]:
+    interface = end.interface
+    return numbers[end.node], interface.name, interface.index, bytes.fromhex(interface.hardware.replace(":", ""))
+
+
+def _features_off(kept: frozenset[str]) -> tuple[str, ...]:
+    return tuple(name for short, names in _FEATURES.items() if short not in kept for name in names)
+
+
+def _middle(wire: WirePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
+    """The namespace in a wire's middle: the kernel bridges its two interfaces, or a program forwards between them."""
+    if wire.user_space:
+        return [], [messages.up(NEAR_INDEX), messages.up(FAR_INDEX)], (NEAR_INDEX, FAR_INDEX)
+    first = [messages.bridge(BRIDGE, _MIDDLE_BRIDGE, stp=False, vlan_filtering=False)]
+    later = [messages.up(_MIDDLE_BRIDGE), *(messages.up(index, _MIDDLE_BRIDGE) for index in (NEAR_INDEX, FAR_INDEX))]
+    return first, later, (NEAR_INDEX, FAR_INDEX)
+
+
+def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
+    """A node's messages before its wires are there and after, and the interfaces to wait for."""
+    first: list[bytes] = []
+    later = [_LOOPBACK_UP]
+    masters: dict[str, int] = {}
+    if node.bridge:
+        first.append(messages.bridge(BRIDGE, node.bridge_index, stp=node.stp, vlan_filtering=node.vlans))
+        later.append(messages.up(node.bridge_index))
+        masters[BRIDGE] = node.bridge_index
+    if node.vrf_devices:
+        from netlab.lab import kernel
+
+        for vrf in node.vrf_devices:
+            masters[vrf.name] = vrf.index
+            first.append(kernel.vrf(vrf))
+            later.append(messages.up(vrf.index))
+    silent = node.kind in ("switch", "peer")
+    later += [messages.address(address, 1) for address in node.loopback]
+    for interface in node.interfaces:
+        later += _interface(interface, masters.get(interface.master, 0), silent)
+    ready = [interface.index for interface in node.interfaces if interface.up]
+    if node.vlan_devices or node.vxlan_devices or node.rules or any(each.port for each in node.interfaces):
+        from netlab.lab import kernel
+
+        later += kernel.devices(node)
+        ready += [vlan.index for vlan in node.vlan_devices] + [vxlan.index for vxlan in node.vxlan_devices]
+    index = {"": 0, "lo": 1} | {interface.name: interface.index for interface in node.interfaces}
+    for device in (node.vlan_devices, node.vxlan_devices, node.vrf_devices):
+        index |= {one.name: one.index for one in device}
+    for route in node.routes:
+        if route.kind == "unicast" and not (route.metric or route.table or route.source or route.mtu):
+            later.append(messages.route(route.destination, route.via, index[route.interface]))
+        else:
+            later.append(
+                messages.route(
+                    route.destination,
+                    route.via,
+                    index[route.interface],
+                    kind=route.kind,
+                    metric=route.metric,
+                    table=route.table,
+                    source=route.source,
+                    mtu=route.mtu,
+                )
+            )
+    later += [messages.neighbour(one.address, bytes.fromhex(one.hardware.replace(":", "")), one.index) for one in node.neighbours]
+    return first, later, ready
+
+
+def _interface(interface: InterfacePlan, master: int, silent: bool) -> list[bytes]:
+    """Into its bridge or VRF first (entering a VRF takes IPv6 addresses away), then the addresses, then up."""
+    if silent:
+        return [messages.up(interface.index, master, up=interface.up)]
+    made = [messages.up(interface.index, master, up=False)] if master else []
+    made += [messages.address(address, interface.index) for address in interface.addresses]
+    return [*made, messages.up(interface.index)] if interface.up else made

@@ -1,0 +1,1 @@
+"""From the file as written to a plain one: includes, variables, groups, lines and rings."""

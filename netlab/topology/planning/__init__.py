@@ -1,0 +1,1 @@
+"""From a network to what is to be built, decided to the last index."""

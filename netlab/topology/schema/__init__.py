@@ -1,0 +1,1 @@
+"""The keys of a topology file and their types, as pydantic models."""
