@@ -83,19 +83,22 @@ class Lab(_Lab):
     """
 
     @classmethod
-    def load(cls, topology: str | Path) -> Self:
-        """A lab of a topology file, by its path, or by the name of one in ./topologies or in the package."""
+    def load(cls, topology: str | Path, **settings: object) -> Self:
+        """A lab of a topology file, by its path, or by the name of one in ./topologies or in the package.
+
+        ``settings`` are values for the file's ``vars``: ``Lab.load("star", hosts=50)``.
+        """
         from netlab.topology.load import find_topology, load_topology
 
-        return cls(load_topology(find_topology(str(topology), None)))
+        return cls(load_topology(find_topology(str(topology), None), _texts(settings)))
 
     @classmethod
-    def parse(cls, text: str, name: str = "<topology>") -> Self:
-        """A lab of a topology written out as YAML text."""
+    def parse(cls, text: str, name: str = "<topology>", **settings: object) -> Self:
+        """A lab of a topology written out as YAML text; ``settings`` as for ``load``."""
         from netlab.document import Document
         from netlab.topology.load import parse_topology
 
-        return cls(parse_topology(Document.parse(text, name)))
+        return cls(parse_topology(Document.parse(text, name), settings=_texts(settings)))
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -157,3 +160,9 @@ class Lab(_Lab):
     def run(self, host: str, args: Sequence[str], **options: Any) -> Any:
         """Run a program in a host; as subprocess.run."""
         return self.nodes[host].run(args, **options)
+
+
+def _texts(settings: Mapping[str, object]) -> dict[str, str]:
+    """Values as YAML writes them: True is true, None is null."""
+    words = {True: "true", False: "false", None: "null"}
+    return {name: words[value] if value is None or isinstance(value, bool) else str(value) for name, value in settings.items()}

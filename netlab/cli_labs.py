@@ -6,6 +6,7 @@ than Python's own start.
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from netlab.lab.described import Described
     from netlab.lab.exposed import Exposed
     from netlab.lab.keeper import Keeper
-    from netlab.lab.staying import Staying
+    from netlab.lab.staying import Connection, Staying
     from netlab.topology.planned import Plan
     from netlab.topology.spec import Topology
 
@@ -161,23 +162,22 @@ def _expose(described: "Described") -> None:
     from netlab.lab.staying import Staying
 
     lab = Staying(described.uid, described.name)
-    fds: dict[str, int] = {}
     try:
         with connected(lab) as connection:
-            for node in described.nodes:
-                _, (fds[node.name],) = connection.ask("network", node=node.number)
-        left = exposed.read(lab.name)
-        if left is not None:  # of a lab that died: the name is ours now
-            exposed.conceal(left)
-        exposed.expose(lab.name, described.id, fds)
+            opened = {node.name: partial(_network, connection, node.number) for node in described.nodes}
+            left = exposed.read(lab.name)
+            if left is not None:  # of a lab that died: the name is ours now
+                exposed.conceal(left)
+            exposed.expose(lab.name, described.id, opened)
     except BaseException as error:
         _end(lab)
         if isinstance(error, exposed.NameTakenError):
             raise click.UsageError(str(error)) from None
         raise
-    finally:
-        for fd in fds.values():
-            os.close(fd)
+
+
+def _network(connection: "Connection", number: int) -> int:
+    return connection.ask("network", node=number)[1][0]
 
 
 def _end(lab: "Staying") -> None:

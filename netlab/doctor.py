@@ -59,7 +59,8 @@ def diagnose() -> Diagnosis:
         tier = probe()
         rootless = _user_namespaces(nobody.failed)
         labs = _labs(own.failed, rootless)
-        features = tuple(_features(own, nobody, labs))
+        nft = _program("nft", "firewalls and nat nodes", "apt-get install nftables", level="feature")
+        features = tuple(_features(own, nobody, labs, nft))
     return Diagnosis(
         kernel=platform.release(),
         machine=platform.machine(),
@@ -71,9 +72,9 @@ def diagnose() -> Diagnosis:
             labs,
             _reno(),
             *features,
+            nft,
             rootless,
             *(_observer(capability) for capability in tier.capabilities),
-            _program("nft", "firewalls and nat nodes", "apt-get install nftables", level="feature"),
             _program("ip", "looking into a lab by hand", "apt-get install iproute2"),
             _program("tshark", "a second opinion on captures", "apt-get install tshark"),
             _open_files(),
@@ -135,13 +136,14 @@ class _Attempt:
         return failed, found
 
 
-def _features(own: _Attempt, nobody: _Attempt, labs: Check) -> Iterator[Check]:
+def _features(own: _Attempt, nobody: _Attempt, labs: Check, nft: Check) -> Iterator[Check]:
     """What a topology may ask for, as a lab of this user would get it; files over others' must work in both ways."""
     for feature in FEATURES:
         reason = own.found.get(feature.name, "no namespace to try it in")
         if feature.name == "overlayfs" and not reason:
             reason = nobody.found.get(feature.name, "")
-        fix = supply(feature, reason) if labs.available else labs.fix
+        first = next((check for check in (labs, nft) if not check.available and (check is labs or feature.ruleset)), None)
+        fix = first.fix if first else supply(feature, reason)
         yield Check(
             name=feature.name,
             available=not reason,
@@ -242,7 +244,7 @@ def _namespaces_at_once() -> Check:
 
 
 def _neighbours() -> Iterator[Check]:
-    """The table is one for all namespaces. From within any but the machine's first its size cannot be seen; nothing is told then."""
+    """The table is one for all namespaces; where its size cannot be seen, in any but the machine's first, nothing is told."""
     allowed = [(name, int(value)) for name in _NEIGHBOURS if (value := _sysctl(name))]
     few = [(name, value) for name, value in allowed if value < _LARGE]
     if allowed:

@@ -164,16 +164,14 @@ def asked() -> dict[str, Any]:
     }
 
 
-def supply(feature: Feature, reason: str) -> str:
-    """The command or setting that supplies a feature which lacks for this reason."""
-    if feature.ruleset is not None and reason.startswith("no program"):
-        return "apt-get install nftables"
+def supply(feature: Feature, reason: str, *, modules: Path = Path("/lib/modules")) -> str:
+    """The command or setting that supplies a feature which lacks for this reason; a kernel's modules lie below ``modules``."""
     if feature.name == "mptcp" and errno.errorcode[errno.ENOPROTOOPT] in reason:
         return "sudo sysctl -w net.mptcp.enabled=1"
     if feature.name == "overlayfs" and "user namespace" in reason:
         return "run as root, or boot Linux 5.11 or later with CONFIG_OVERLAY_FS"
     release = platform.release()
-    there = _modules(Path("/lib/modules", release, "modules.dep"))
+    there = _modules(modules / release / "modules.dep")
     if feature.modules and there.issuperset(feature.modules):
         return f"sudo modprobe {'-a ' * (len(feature.modules) > 1)}{' '.join(feature.modules)}"
     options = f"boot a kernel with {' and '.join(feature.options)}"

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from netlab.scenario.spec import Scenario
 
 SUFFIX = ".scenario.yaml"
-_MARKER = 'topology(name): the network of the fixture "lab": a name, a path beside the test, or the topology itself as a dict'
+_MARKER = (
+    'topology(name, **settings): the network of the fixture "lab": a name, a path beside the test, or the topology itself as a dict; '
+    "settings are values for its vars"
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,13 +49,13 @@ def _loaded(request: pytest.FixtureRequest) -> "Lab":
     from netlab.topology.load import find_topology
 
     marker = request.node.get_closest_marker("topology")
-    if marker is None or len(marker.args) != 1 or marker.kwargs:
+    if marker is None or len(marker.args) != 1:
         pytest.fail('the fixture "lab" needs its network: @pytest.mark.topology("two-hosts")', pytrace=False)
     wanted: Any = marker.args[0]
     if isinstance(wanted, dict):
         # JSON is YAML, so that what a file must keep to holds for a dict too.
-        return Lab.parse(json.dumps(wanted), name=f"<topology of {request.node.nodeid}>")
-    return Lab.load(find_topology(str(wanted), request.path))
+        return Lab.parse(json.dumps(wanted), name=f"<topology of {request.node.nodeid}>", **marker.kwargs)
+    return Lab.load(find_topology(str(wanted), request.path), **marker.kwargs)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioFile | None":

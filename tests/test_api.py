@@ -50,3 +50,10 @@ def test_errors_are_netlabs_own(tmp_path: Path) -> None:
         Lab.load(bad)
     assert isinstance(caught.value, NetlabError)
     assert f"{bad}:3:" in str(caught.value)
+
+
+def test_settings_are_values_for_the_variables_of_a_topology() -> None:
+    text = 'vars: {hosts: 2}\nnodes: {h: {count: "${hosts}"}, s: {kind: switch}}\nlinks: [{endpoints: [h, s]}]\n'
+    assert list(Lab.parse(text, hosts=3).plan.node("h3").hosts) != []
+    with pytest.raises(SpecError, match='no variable "host" is declared; did you mean "hosts"'):
+        Lab.parse(text, host=3)

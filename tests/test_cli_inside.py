@@ -204,6 +204,7 @@ class TestTerminal:
                 terminal.shows("word\r\nword\r\n")
                 terminal.type("\x1a")
                 terminal.shows("Stopped")
+                terminal.shows("$ ")
             terminal.type("fg\n")
             terminal.shows("exec cat'\r\n")
             terminal.type("word\n")

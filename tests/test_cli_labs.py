@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from labs import HERE, alive, below, command, described, lab, name, netlab, parent, until
+from labs import HERE, Terminal, alive, below, command, described, lab, name, netlab, parent, until
 
 from netlab.lab.staying import Connection, Staying, claim
 
@@ -75,6 +75,17 @@ def test_a_reader_of_its_output_sees_the_end_of_it_while_the_lab_stays() -> None
         with subprocess.Popen(command("up", "two-hosts", "--name", called), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as up:
             assert up.stdout is not None
             assert b"2 nodes" in up.stdout.read()
+    finally:
+        assert netlab("down", called).returncode == 0
+
+
+def test_it_stays_when_the_terminal_closes() -> None:
+    called = name()
+    try:
+        with Terminal(command("up", "two-hosts", "--name", called)) as terminal:
+            terminal.shows(f"netlab-ns down {called}")
+            assert terminal.wait() == 0
+        assert described(called)["name"] == called
     finally:
         assert netlab("down", called).returncode == 0
 

@@ -1,12 +1,16 @@
 import json
 import os
+import platform
+import shutil
 import sys
 from pathlib import Path
 from subprocess import run
+from typing import Any
 
 import pytest
 
 from netlab.doctor import Check, Diagnosis, diagnose, told, told_as_json
+from netlab.features import FEATURES, supply
 
 LACKING = Diagnosis(
     kernel="6.8.0",
@@ -63,3 +67,70 @@ def test_root_finds_of_unprivileged_namespaces_what_nobody_finds() -> None:
     assert nobody["unprivileged user namespaces"]["available"] == root["unprivileged user namespaces"].available
     assert nobody["network namespaces"]["available"] == nobody["unprivileged user namespaces"]["available"]
     assert not nobody["root"]["available"]
+
+
+def checks_after(first: str, *wrapper: str) -> tuple[dict[str, dict[str, Any]], bool]:
+    """What doctor finds in a process that first does something to itself, and whether labs can be built there."""
+    program = f"{first}\nfrom netlab.doctor import diagnose, told_as_json\nprint('\\n'.join(told_as_json(diagnose())))"
+    done = run([*wrapper, sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    return {check["name"]: check for check in found["checks"]}, found["usable"]
+
+
+@pytest.mark.netns
+@pytest.mark.skipif(not shutil.which("tc"), reason="no program tc on the PATH (apt-get install iproute2)")
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("veth", "ip link add x type veth peer y"),
+        ("bridge", "ip link add x type bridge"),
+        ("bridge vlan filtering", "ip link add x type bridge vlan_filtering 1"),
+        ("802.1q", "ip link add x type veth peer y && ip link add link x name z type vlan id 10"),
+        ("vxlan", "ip link add x type vxlan id 42 dstport 4789"),
+        ("vrf", "ip link add x type vrf table 10"),
+        ("netem", "tc qdisc add dev lo root netem delay 1ms"),
+        ("tbf", "tc qdisc add dev lo root tbf rate 1mbit burst 2kb limit 10000"),
+    ],
+)
+def test_a_feature_of_the_kernel_is_there_when_other_tools_can_use_it(name: str, command: str) -> None:
+    there = run(["unshare", "--map-root-user", "--net", "sh", "-c", command], capture_output=True, check=False).returncode == 0
+    assert {check.name: check.available for check in diagnose().checks}[name] == there
+
+
+@pytest.mark.netns
+def test_where_no_namespace_can_be_made_nothing_is_there_and_the_fix_is_that_of_namespaces() -> None:
+    forbid = "open('/proc/sys/user/max_net_namespaces', 'w').write('0')"
+    checks, usable = checks_after(forbid, "unshare", "--user", "--map-root-user")
+    assert not usable
+    assert not any(checks[feature.name]["available"] for feature in FEATURES)
+    assert {checks[feature.name]["fix"] for feature in FEATURES} == {checks["network namespaces"]["fix"]}
+    assert checks["namespaces at once"]["reason"] == "user.max_net_namespaces is 0"
+
+
+def test_a_low_limit_of_open_files_is_told() -> None:
+    checks, _ = checks_after("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))")
+    assert checks["open files"]["reason"] == "a process may have 1024 (RLIMIT_NOFILE)"
+    assert checks["open files"]["fix"].startswith("sudo prlimit --pid $$ --nofile=65536;")
+
+
+def test_a_program_that_is_not_there_has_its_package_for_a_fix(tmp_path: Path) -> None:
+    checks, _ = checks_after(f"import os; os.environ['PATH'] = {str(tmp_path)!r}")
+    elsewhere = shutil.which("nft", path="/usr/local/sbin:/usr/sbin:/sbin")
+    wanted = f"export PATH=$PATH:{os.path.dirname(elsewhere)}" if elsewhere else "apt-get install nftables"
+    assert (checks["nft"]["available"], checks["nft"]["fix"]) == (False, wanted)
+    assert (checks["nftables nat"]["available"], checks["nftables nat"]["fix"]) == (False, wanted)
+    assert checks["tshark"]["fix"] == "apt-get install tshark"
+
+
+def test_what_supplies_a_feature_depends_on_the_modules_that_lie_there(tmp_path: Path) -> None:
+    features = {feature.name: feature for feature in FEATURES}
+    unknown = "the kernel refuses it: ENOENT (Specified qdisc kind is unknown)"
+    assert supply(features["netem"], unknown, modules=tmp_path) == "boot a kernel with CONFIG_NET_SCH_NETEM"
+    folder = tmp_path / platform.release()
+    folder.mkdir()
+    (folder / "modules.dep").write_text("kernel/sched/sch_netem.ko.zst:\nkernel/nft_chain_nat.ko: a.ko\nnft-masq.ko.xz:\n")
+    assert supply(features["netem"], unknown, modules=tmp_path) == "sudo modprobe sch_netem"
+    assert supply(features["nftables nat"], "nft: no", modules=tmp_path) == "sudo modprobe -a nft_chain_nat nft_masq"
+    assert "boot a kernel with CONFIG_NET_VRF" in supply(features["vrf"], unknown, modules=tmp_path)
+    refused = "socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) fails: ENOPROTOOPT"
+    assert supply(features["mptcp"], refused, modules=tmp_path) == "sudo sysctl -w net.mptcp.enabled=1"

@@ -30,7 +30,7 @@ def test_it_imports_nothing_heavy() -> None:
 
 
 def test_the_marker_is_registered(pytester: pytest.Pytester) -> None:
-    assert any(line.startswith("@pytest.mark.topology(name):") for line in pytester.runpytest("--markers").outlines)
+    assert any(line.startswith("@pytest.mark.topology(name, **settings):") for line in pytester.runpytest("--markers").outlines)
 
 
 def test_scenarios_are_collected_by_their_names_and_other_yaml_is_left_alone(pytester: pytest.Pytester) -> None:
@@ -119,3 +119,14 @@ class TestRun:
     def test_workers_do_not_get_in_each_others_way(self, pytester: pytest.Pytester) -> None:
         scenario(pytester, **{f"refused{number}": REFUSED for number in range(4)})
         pytester.runpytest_subprocess("-n", "2").assert_outcomes(passed=4)
+
+
+def test_the_marker_gives_values_for_the_variables_of_a_topology(pytester: pytest.Pytester) -> None:
+    text = 'vars: {hosts: 2}\nnodes: {h: {count: "${hosts}"}, s: {kind: switch}}\nlinks: [{endpoints: [h, s]}]\n'
+    (pytester.path / "few.yaml").write_text(text)
+    pytester.makepyfile(
+        "import pytest\n"
+        "@pytest.mark.topology('few.yaml', hosts=3)\n"
+        "def test_it(lab): assert sorted(lab.nodes) == ['h1', 'h2', 'h3', 's']\n"
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)

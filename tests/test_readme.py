@@ -48,6 +48,16 @@ def test_its_python_runs() -> None:
 
 
 @pytest.mark.netns
+def test_its_commands_run_in_their_order() -> None:
+    section = README.read_text().split("## A network that stays")[1].split("\n## ")[0]
+    commands = [line.split("#")[0].split() for line in section.splitlines() if line.startswith("    netlab-ns ")]
+    assert len(commands) >= 5
+    for words in commands:
+        done = subprocess.run([sys.executable, "-m", "netlab", *words[1:]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
+
+
+@pytest.mark.netns
 def test_every_scenario_of_the_guide_passes(tmp_path: Path) -> None:
     examples = blocks("yaml", SCENARIOS)
     assert len(examples) >= 4

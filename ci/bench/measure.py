@@ -56,6 +56,15 @@ class Drain:
         """Wait; gives how long it took, in ms, to the end of the cleaning up of what was let go."""
         return float(self._contender.ask("drained")["ms"])
 
+    def watch(self, contender: Contender) -> int:
+        """Count the namespaces that a contender has now among those that ``alive`` tells of; gives how many are there."""
+        spaces = contender.ask("spaces")["spaces"].values()
+        return int(self._contender.ask(f"watch {contender.pid} {' '.join(map(str, spaces))}")["alive"])
+
+    def alive(self) -> int:
+        """How many of the namespaces watched are still there."""
+        return int(self._contender.ask("alive")["alive"])
+
 
 @contextmanager
 def drain() -> Iterator[Drain]:

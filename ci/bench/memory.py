@@ -1,8 +1,6 @@
 """Part: what a network takes of memory, and what is left of it once it is gone."""
 
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 from ci.bench.contenders import Contender
 from ci.bench.measure import Samples, process_kilobytes, slab_kilobytes
@@ -11,7 +9,6 @@ from ci.bench.settings import NETLAB, REFERENCE, Settings
 from ci.bench.table import Row
 
 MOST_RATIO, MOST_OWN_KB = 1.10, 300
-NAMESPACES = Path("/sys/kernel/slab/net_namespace")
 CYCLES, READINGS, MOST_ROUNDS = 5, 10, 5
 LEAST_SIZE = 200
 """In smaller networks, what the kernel allocates by whole pages, and what else goes on, hide what one node takes."""
@@ -38,11 +35,13 @@ def part(settings: Settings) -> Iterator[Row]:
 def _held(contender: Contender, settings: Settings) -> tuple[float, float]:
     contender.ask("loaded")
     settings.drain.wait()
-    slab, process = slab_kilobytes(), process_kilobytes(contender.pid)
+    before, process = slab_kilobytes(), process_kilobytes(contender.pid)
     contender.ask("up")
-    held = slab_kilobytes() - slab, process_kilobytes(contender.pid) - process
+    slab, process = slab_kilobytes(), process_kilobytes(contender.pid) - process
     contender.ask("down")
-    return held
+    settings.drain.wait()
+    # what others took or gave back meanwhile is halved by looking before and after
+    return slab - (before + slab_kilobytes()) / 2, process
 
 
 def _rows(network: Network, slabs: dict[str, Samples], own: dict[str, Samples]) -> Iterator[Row]:
@@ -66,39 +65,26 @@ def _rows(network: Network, slabs: dict[str, Samples], own: dict[str, Samples]) 
 
 
 def _left(network: Network, contender: Contender, settings: Settings) -> Iterator[Row]:
-    """After some networks more: how many namespaces there are that were not there before, and how much memory in slabs."""
+    """After the network has come and gone some times: how many of its namespaces are still there, and what is left in slabs."""
     contender.ask("up")
     contender.ask("down")
-    before, slab = _least(settings)
+    slab = _least_slab(settings)
+    watched = 0
     for _ in range(CYCLES):
         contender.ask("up")
+        watched += settings.drain.watch(contender)
         contender.ask("down")
         settings.drain.wait()
-    after, slab_after = _least(settings)
     words = f"{network.name}: left after {CYCLES} times up and down"
-    if before is not None and after is not None:
-        yield Row(part=words, what="network namespaces", who=NETLAB, value=after - before, unit="", most=0)
-    yield Row(part=words, what="kernel slabs", who=NETLAB, value=slab_after - slab, unit="KB")
+    what = f"network namespaces, of {watched}"
+    yield Row(part=words, what=what, who=NETLAB, value=settings.drain.alive(), unit="", most=0)
+    yield Row(part=words, what="kernel slabs, all of the machine's", who=NETLAB, value=_least_slab(settings) - slab, unit="KB")
 
 
-def _least(settings: Settings) -> tuple[int | None, float]:
-    """The least namespaces and slabs of some readings: what others make and let go meanwhile does not count."""
-    spaces: list[int] = []
-    slabs: list[float] = []
+def _least_slab(settings: Settings) -> float:
+    """The least of some readings: what others make and let go meanwhile counts as little as can be."""
+    found = []
     for _ in range(READINGS):
         settings.drain.wait()
-        if (found := _namespaces()) is not None:
-            spaces.append(found)
-        slabs.append(slab_kilobytes())
-    return min(spaces, default=None), min(slabs)
-
-
-def _namespaces() -> int | None:
-    """The machine's network namespaces, those that are held by nobody too (slabinfo(5)); None where the kernel does not tell."""
-    with suppress(OSError):
-        # what processors keep for the next namespace would count as well
-        (NAMESPACES / "shrink").write_text("1")
-        for line in Path("/proc/slabinfo").read_text().splitlines():
-            if line.startswith("net_namespace "):
-                return int(line.split()[1])
-    return None
+        found.append(slab_kilobytes())
+    return min(found)

@@ -182,8 +182,12 @@ def attribute(kind: int, data: bytes) -> bytes:
 
 
 def _wires(wires: Iterable[Sequence[Any]], spaces: Sequence[Space]) -> None:
-    """Veth pairs, each end born in its namespace (given by descriptor): no third namespace ever sees it."""
-    messages: list[bytes] = []
+    """Veth pairs, each end born in its namespace (given by descriptor): no third namespace ever sees it.
+
+    Each is asked for in the namespace of its first end. Linux 6.1 looks for the wanted index where it is asked, not where the
+    device is to be, and takes any there that has it for the same.
+    """
+    messages: dict[int, list[bytes]] = {}
     kind = attribute(1, b"veth")
     for a, a_name, a_index, a_hardware, b, b_name, b_index, b_hardware, mtu in wires:
         mtu_attribute = struct.pack("=HHI", 8, IFLA_MTU, mtu)
@@ -197,9 +201,9 @@ def _wires(wires: Iterable[Sequence[Any]], spaces: Sequence[Space]) -> None:
         peer = attribute(1, _LINK.pack(0, 0, b_index, 0, 0) + far)
         body = _LINK.pack(0, 0, a_index, 0, 0) + near + attribute(IFLA_LINKINFO, kind + attribute(2, peer))
         flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL
-        messages.append(_HEADER.pack(16 + len(body), RTM_NEWLINK, flags, 0, 0) + body)
-    if messages:
-        exchange(spaces[0].route, messages)
+        messages.setdefault(a, []).append(_HEADER.pack(16 + len(body), RTM_NEWLINK, flags, 0, 0) + body)
+    for space, asked in messages.items():
+        exchange(spaces[space].route, asked)
 
 
 def exchange(route: socket.socket, messages: Sequence[bytes]) -> None:

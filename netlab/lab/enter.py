@@ -57,9 +57,7 @@ def run(namespaces: Namespaces, argv: Sequence[str], env: Mapping[str, str], *, 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited | {signal.SIGTTOU})
     child = os.fork()
     if child == 0:
-        if alone:
-            terminal.seize()
-        _become(namespaces, argv, env, folder, before, name)
+        _become(namespaces, argv, env, folder, before, name, terminal if alone else None)
     while True:
         told = signal.sigwaitinfo(waited)
         if told.si_signo == signal.SIGCHLD:
@@ -104,14 +102,22 @@ def _set(fd: int, kind: int) -> None:
 
 
 def _become(
-    namespaces: Namespaces, argv: Sequence[str], env: Mapping[str, str], folder: str, mask: set[signal.Signals | int], name: str
+    namespaces: Namespaces,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    folder: str,
+    mask: set[signal.Signals | int],
+    name: str,
+    terminal: "_Terminal | None",
 ) -> NoReturn:
-    """Turn the fresh child into the program."""
+    """Turn the fresh child into the program; given the terminal, in a process group of its own."""
     status = NOT_EXECUTABLE
     try:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != 0:  # outside the PID namespace a parent has no number: it died, and the namespace's first took over
             os._exit(128 + signal.SIGKILL)
+        if terminal is not None:
+            terminal.seize()
         _set(namespaces.net, CLONE_NEWNET)
         _set(namespaces.uts, CLONE_NEWUTS)
         _set(namespaces.mnt, CLONE_NEWNS)
@@ -119,8 +125,9 @@ def _become(
             os.chdir(folder)
         except OSError:
             os.chdir("/")
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, at its start
-            signal.signal(ignored, signal.SIG_DFL)
+        for changed in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):  # by Python, at its start
+            if changed != signal.SIGINT or signal.getsignal(changed) != signal.SIG_IGN:
+                signal.signal(changed, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.execvpe(argv[0], list(argv), dict(env))
     except OSError as error:
@@ -170,8 +177,9 @@ def _looked_after(child: int, terminal: "_Terminal") -> int | None:
             terminal.take(group)
             os.kill(os.getpid(), signal.SIGSTOP)
             terminal.give(group)
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGCONT) if group != os.getpgrp() else os.kill(child, signal.SIGCONT)
+        if group != os.getpgrp():  # else it goes on with us, and perhaps has stopped again by now
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGCONT)
 
 
 class _Terminal:
@@ -188,7 +196,8 @@ class _Terminal:
         """In the child: make a process group of its own, which has the terminal if its parent's had."""
         os.setpgid(0, 0)
         if self._fd is not None and self._ours:
-            os.tcsetpgrp(self._fd, os.getpgrp())
+            with suppress(OSError):  # it hung up
+                os.tcsetpgrp(self._fd, os.getpgrp())
 
     def take(self, group: int) -> bool:
         """Have it back from a process group; whether that had it."""

@@ -8,7 +8,8 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,23 +35,25 @@ class Exposed:
     namespaces: Mapping[str, tuple[int, int]]
 
 
-def expose(lab: str, id: str, namespaces: Mapping[str, int]) -> None:  # noqa: A002
-    """Name network namespaces, given as descriptors by the hosts' names, LAB.HOST. All or none.
+def expose(lab: str, id: str, namespaces: Mapping[str, Callable[[], int]]) -> None:  # noqa: A002
+    """Name the hosts' network namespaces LAB.HOST, all or none. What is given for a host opens its namespace: a large lab has more
+    of them than descriptors may be open at once.
 
     Raises NameTakenError where such a name is there already, HostError where this machine or user may not do it.
     """
-    names = {f"{lab}.{host}": fd for host, fd in namespaces.items()}
+    names = {f"{lab}.{host}": opened for host, opened in namespaces.items()}
     try:
         _folder()
         for name in names:
             if (NAMES / name).exists():
                 raise NameTakenError(f"{NAMES / name} is there already, and not netlab's: rename the lab, or: ip netns del {name}")
-        record = Exposed(lab=lab, id=id, namespaces={name: _identity(fd) for name, fd in names.items()})
+        record = Exposed(lab=lab, id=id, namespaces={name: _identity(opened) for name, opened in names.items()})
         _write(record)
         try:
-            for name, fd in names.items():
+            for name, opened in names.items():
                 os.close(os.open(NAMES / name, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
-                _mount(f"/proc/self/fd/{fd}", NAMES / name, _MS_BIND)
+                with _open(opened) as fd:
+                    _mount(f"/proc/self/fd/{fd}", NAMES / name, _MS_BIND)
         except BaseException:
             conceal(record)
             raise
@@ -111,8 +114,18 @@ def _state(path: Path, identity: tuple[int, int]) -> str:
     return _UNFINISHED if empty and found.st_dev == path.parent.stat().st_dev else ""
 
 
-def _identity(fd: int) -> tuple[int, int]:
-    found = os.fstat(fd)
+@contextmanager
+def _open(opened: Callable[[], int]) -> Iterator[int]:
+    fd = opened()
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _identity(opened: Callable[[], int]) -> tuple[int, int]:
+    with _open(opened) as fd:
+        found = os.fstat(fd)
     return found.st_dev, found.st_ino
 
 

@@ -122,7 +122,11 @@ class Keeper:
 
     def hand_over(self, listener: socket.socket, description: int) -> None:
         """Let it live on: it serves whoever of its user connects to ``listener``, and shows them the file ``description``."""
-        self.ask("stay", listener.fileno(), description)
+        try:
+            self.ask("stay", listener.fileno(), description)
+        except BaseException:
+            self._process.kill()  # who knows whether it heard that it may stay
+            raise
         self._stays = True
 
     def close(self) -> None:

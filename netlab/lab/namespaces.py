@@ -23,6 +23,8 @@ from netlab.lab.program import Program
 _READY_WITHIN = 10.0
 _BUILDER = str(Path(__file__).with_name("build.py"))
 _SPARE_DESCRIPTORS = 256
+_MAKE, _ENTER = "unshare network namespace", "setns"
+"""What the errors of a process that may not do it have for a file name."""
 # holding the interpreter's lock: it is a matter of a microsecond, and giving it up and taking it again costs as much
 _setns = ctypes.PyDLL(None, use_errno=True).setns
 _setns.argtypes = (ctypes.c_int, ctypes.c_int)
@@ -51,6 +53,7 @@ class Held:
         _allow_descriptors(2 * len(program.spaces) + _SPARE_DESCRIPTORS)
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
+            _go(self._home)  # root of a user namespace may leave a network namespace of the machine's, but never come back to it
             built = _in_thread(lambda: build.build(program.plain(), _READY_WITHIN))
         except BaseException:
             os.close(self._home)
@@ -61,8 +64,8 @@ class Held:
 
     def socket(self, number: int, family: int, kind: int, protocol: int) -> Socket:
         """An ordinary socket that lives in a namespace: this thread goes there and comes back (16 us)."""
-        _go(self._namespaces[number])
         try:
+            _go(self._namespaces[number])
             return Socket(family, kind | SOCK_CLOEXEC, protocol)
         finally:
             _go(self._home)
@@ -116,7 +119,7 @@ def made(program: Program, keeper: Callable[[], Keeper], *, stay: bool) -> Names
             try:
                 return Held(program)
             except PermissionError as error:
-                if error.filename != "unshare network namespace":
+                if error.filename not in (_MAKE, _ENTER):
                     raise
         return Kept(program, keeper())
     except build.RefusedError as error:
@@ -131,7 +134,7 @@ def made(program: Program, keeper: Callable[[], Keeper], *, stay: bool) -> Names
 def _go(namespace: int) -> None:
     if _setns(namespace, build.CLONE_NEWNET):
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), "setns")
+        raise OSError(number, os.strerror(number), _ENTER)
 
 
 def _in_thread(work: Callable[[], Any]) -> Any:

@@ -12,6 +12,7 @@ import array
 import ctypes
 import errno
 import os
+import resource
 import select
 import signal
 import socket
@@ -111,6 +112,14 @@ def found(program: str, env: dict[str, str]) -> str:
     raise OSError(reason, os.strerror(reason), program)
 
 
+def nearest_folder(path: str) -> str:
+    """The directory nearest to a path, on the way to it, that is there."""
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
 class Keeper:
     """Answers the owner's requests until the owner is gone."""
 
@@ -127,6 +136,9 @@ class Keeper:
         self.clients = {control.fileno(): control}
         self.listener: socket.socket | None = None
         self.description = -1
+        # A large lab has more namespaces than programs usually may open files; its programs get what they would have had.
+        self.limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.limit[1], self.limit[1]))
 
     def prepare(self) -> None:
         """Private mounts, and a /proc that shows the lab's own processes."""
@@ -274,38 +286,36 @@ class Keeper:
             raise OSError(errno.ENOENT, f"none of {', '.join(STAGES)} is there and free to stage files in", "/")
         stage = free[0]
         mount("tmpfs", stage, "tmpfs", MS_NOSUID | MS_NODEV)
-        overlays: list[str] = []
-        for path, _, _ in files:
-            if not os.path.exists(path):
-                folder = os.path.dirname(path)
-                while not os.path.isdir(folder):
-                    folder = os.path.dirname(folder)
-                if not any(f"{folder}/".startswith(f"{other}/") for other in overlays):
-                    if folder == "/":
-                        raise OSError(errno.EROFS, "a new file can only be below a directory that is there", path)
-                    self.mount_overlay(folder, f"{stage}/{len(overlays)}")
-                    overlays.append(folder)
+        nearest = {path: nearest_folder(path) for path, _, _ in files if not os.path.exists(path)}
+        for path, folder in nearest.items():
+            if folder == "/":
+                raise OSError(errno.EROFS, "a new file can only be below a directory that is there", path)
+        # each is opened before another overlay covers it: one of an overlay would let a rootless lab create nothing
+        opened = {folder: os.open(folder, os.O_PATH | os.O_CLOEXEC) for folder in sorted(set(nearest.values()))}
+        for number, (folder, fd) in enumerate(opened.items()):
+            self.mount_overlay(folder, fd, f"{stage}/{number}")
+            os.close(fd)
         for number, (path, text, mode) in enumerate(files):
-            inside = any(path.startswith(f"{folder}/") for folder in overlays)
-            if inside:
+            new = path in nearest
+            if new:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 if os.path.islink(path):
                     os.unlink(path)
-            place = path if inside else f"{stage}/file{number}"
+            place = path if new else f"{stage}/file{number}"
             with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
             os.chmod(place, mode)
-            if not inside:
+            if not new:
                 mount(place, path, "none", MS_BIND)
         check(libc.umount2(stage.encode(), MNT_DETACH), f"umount {stage}")
 
-    def mount_overlay(self, folder: str, stage: str) -> None:
-        """Make a directory's contents this mount namespace's own (overlayfs)."""
+    def mount_overlay(self, folder: str, fd: int, stage: str) -> None:
+        """Make the contents of a directory, opened as ``fd``, this mount namespace's own (overlayfs)."""
         upper, work = f"{stage}upper", f"{stage}work"
         os.mkdir(upper)
         os.mkdir(work)
         os.chmod(upper, os.stat(folder).st_mode & 0o7777)
-        options = f"lowerdir={folder},upperdir={upper},workdir={work}" + (",userxattr" if self.rootless else "")
+        options = f"lowerdir=/proc/self/fd/{fd},upperdir={upper},workdir={work}" + (",userxattr" if self.rootless else "")
         mount("overlay", folder, "overlay", MS_NOSUID | MS_NODEV, options)
 
     def do_socket(self, *, fds: list[int], node: int, family: int, kind: int, protocol: int) -> tuple[dict[str, Any], list[int]]:
@@ -358,6 +368,7 @@ class Keeper:
                 os.chdir(cwd)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, cwd) from None
+            resource.setrlimit(resource.RLIMIT_NOFILE, self.limit)
             pid = os.posix_spawn(
                 found(argv[0], env),
                 argv,
@@ -368,6 +379,7 @@ class Keeper:
                 setsigmask=(),
             )
         finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.limit[1], self.limit[1]))
             self.home.enter()
         self.statuses[pid] = os.dup(fds[3])
         if log:
@@ -423,11 +435,20 @@ class Keeper:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
         room.enter()
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.limit)
         least = 3
         for fd in sorted(keep):
             os.closerange(least, fd)
             least = max(least, fd + 1)
         os.closerange(least, 1 << 16)
+
+
+def tell(control: socket.socket, msgpack: Any, word: dict[str, Any]) -> None:
+    """Say the first word to the owner; if that is gone already, there is nobody to keep anything for."""
+    try:
+        control.send(msgpack.encode(word))
+    except OSError:
+        os._exit(0)
 
 
 def main() -> None:
@@ -444,7 +465,7 @@ def main() -> None:
         rootless = isolate()
         child = os.fork()
     except OSError as error:
-        control.send(msgpack.encode({"errno": error.errno, "what": error.filename or "", "message": str(error)}))
+        tell(control, msgpack, {"errno": error.errno, "what": error.filename or "", "message": str(error)})
         sys.exit(0)
     if child:
         control.close()
@@ -459,9 +480,9 @@ def main() -> None:
     try:
         keeper.prepare()
     except OSError as error:
-        control.send(msgpack.encode({"errno": error.errno, "what": error.filename or "", "message": str(error)}))
+        tell(control, msgpack, {"errno": error.errno, "what": error.filename or "", "message": str(error)})
         os._exit(0)
-    control.send(msgpack.encode({"rootless": rootless}))
+    tell(control, msgpack, {"rootless": rootless})
     keeper.serve()
     os._exit(0)
 

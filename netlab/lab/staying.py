@@ -31,6 +31,7 @@ _SEQPACKET = 5
 _ANSWER_WITHIN = 5.0
 _END_WITHIN = 10.0
 _LARGEST_REPLY = 1 << 16
+_MOST_DESCRIPTORS = 253  # SCM_MAX_FD: the kernel passes no more at once
 _CREDENTIALS = struct.Struct("=iII")
 
 
@@ -136,12 +137,8 @@ class Connection:
         self.lab = lab
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         try:
-            self._socket.settimeout(within)
             with _as_user(lab.uid):
-                try:
-                    self._socket.connect(lab.address)
-                except (ConnectionRefusedError, ConnectionResetError):
-                    raise GoneError(f"the lab {lab.name} is not there any more") from None
+                self._connect(within)
             credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
             self.pid, uid, _ = _CREDENTIALS.unpack(credentials)
             if uid != lab.uid:
@@ -149,6 +146,18 @@ class Connection:
         except BaseException:
             self._socket.close()
             raise
+
+    def _connect(self, within: float) -> None:
+        # Not by settimeout: connect(2) that must not wait fails where many others are before us.
+        seconds, rest = divmod(within, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(seconds), int(rest * 1e6)))
+        try:
+            self._socket.connect(self.lab.address)
+        except (ConnectionRefusedError, ConnectionResetError):
+            raise GoneError(f"the lab {self.lab.name} is not there any more") from None
+        except BlockingIOError:
+            raise UnreachableError(f"the lab {self.lab.name} does not answer: it is busy, stopped or stuck") from None
+        self._socket.settimeout(within)
 
     def ask(self, do: str, **request: Any) -> tuple[dict[str, Any], list[int]]:
         """One request and its answer, with descriptors. Raises RefusedError, GoneError."""
@@ -158,7 +167,7 @@ class Connection:
             self._socket.send(msgpack.encode({"do": do, **request}))
             fds = array.array("i")
             data, ancillary, _, _ = self._socket.recvmsg(
-                _LARGEST_REPLY, socket.CMSG_SPACE(16 * fds.itemsize), socket.MSG_CMSG_CLOEXEC
+                _LARGEST_REPLY, socket.CMSG_SPACE(_MOST_DESCRIPTORS * fds.itemsize), socket.MSG_CMSG_CLOEXEC
             )
         except TimeoutError:
             raise UnreachableError(

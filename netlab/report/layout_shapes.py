@@ -5,7 +5,7 @@ It does not know what boxes mean.
 
 import cmath
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 from netlab.report.layout_clusters import BETWEEN, SPOKES, Cluster, Scene, Spot, alone, beside, cluster_of, flower, wheel
@@ -15,7 +15,7 @@ Leaves = dict[int, list[int]]
 
 _LONGEST_ROW = 1800.0
 _PAGE = 1.6
-_FACTORS = (1.0, 1.15, 1.3, 1.45, 1.6, 1.8)
+_FACTORS = (1.0, 1.15, 1.3, 1.5, 1.8, 2.2)
 _ROUNDS = 200
 _COMPLETE = 4
 
@@ -140,10 +140,11 @@ def by_stress(scene: Scene, core: Sequence[int], leaves: Leaves) -> Cluster:
         parts.append(_cluster(scene, node, leaves, _free_side(towards), towards))
     for factor in _FACTORS:  # a larger drawing keeps its shape, which pushing does not
         placed = [part.moved(factor * x, factor * y) for part, (x, y) in zip(parts, points, strict=True)]
-        if not _pushed(placed, 1)[1]:
-            return _joined(scene, placed)
-    placed = [part.moved(x, y) for part, (x, y) in zip(parts, points, strict=True)]
-    return _joined(scene, _pushed(placed, _ROUNDS)[0])
+        if not _Pushing(placed).once():
+            break
+    else:
+        placed = _Pushing(placed).moved()
+    return _joined(scene, placed)
 
 
 def _footprint(scene: Scene, node: int, leaves: Sequence[int]) -> float:
@@ -186,35 +187,49 @@ def _free_side(towards: Sequence[float]) -> str:
     return max(sides, key=lambda side: (round(nearest(side), 3), side in ("left", "right")))
 
 
-def _pushed(parts: Sequence[Cluster], rounds: int) -> tuple[list[Cluster], bool]:
-    """The clusters moved apart, two that overlap along the axis on which they overlap less; and whether some still may."""
-    moves = [[0.0, 0.0] for _ in parts]
-    touched = True
-    for _ in range(rounds):
-        touched = False
-        order = sorted(range(len(parts)), key=lambda i: parts[i].left + moves[i][0])
+class _Pushing:
+    """Clusters while they are moved apart: two that overlap, along the axis on which they overlap less."""
+
+    def __init__(self, parts: Sequence[Cluster]) -> None:
+        self._parts = parts
+        self._x = [(part.left + part.right) / 2 for part in parts]
+        self._y = [(part.top + part.bottom) / 2 for part in parts]
+        self._wide = [(part.width + BETWEEN) / 2 for part in parts]
+        self._high = [(part.height + BETWEEN) / 2 for part in parts]
+
+    def moved(self) -> list[Cluster]:
+        """The clusters where they overlap no more."""
+        before = list(zip(self._x, self._y, strict=True))
+        for _ in range(_ROUNDS):
+            if not self.once():
+                break
+        after = zip(self._x, self._y, strict=True)
+        shifts = [(x - was_x, y - was_y) for (x, y), (was_x, was_y) in zip(after, before, strict=True)]
+        return [part.moved(x, y) for part, (x, y) in zip(self._parts, shifts, strict=True)]
+
+    def once(self) -> int:
+        """Push every two that overlap; gives how many there were."""
+        found = 0
+        xs, ys, wide, high = self._x, self._y, self._wide, self._high
+        order = sorted(range(len(xs)), key=lambda i: xs[i] - wide[i])
         for at, i in enumerate(order):
             for j in order[at + 1 :]:
-                if parts[j].left + moves[j][0] - BETWEEN >= parts[i].right + moves[i][0]:
+                if xs[j] - wide[j] >= xs[i] + wide[i]:
                     break
-                touched |= _push(parts[i], parts[j], moves[i], moves[j])
-        if not touched:
-            break
-    return [part.moved(x, y) for part, (x, y) in zip(parts, moves, strict=True)], touched
-
-
-def _push(a: Cluster, b: Cluster, move: list[float], other: list[float]) -> bool:
-    middle: Callable[[float, float], float] = lambda low, high: (low + high) / 2  # noqa: E731
-    dx = middle(b.left, b.right) + other[0] - middle(a.left, a.right) - move[0]
-    dy = middle(b.top, b.bottom) + other[1] - middle(a.top, a.bottom) - move[1]
-    x = (a.width + b.width) / 2 + BETWEEN - abs(dx)
-    y = (a.height + b.height) / 2 + BETWEEN - abs(dy)
-    if x <= 0.5 or y <= 0.5:
-        return False
-    axis, overlap, sign = (0, x, -1 if dx < 0 else 1) if x < y else (1, y, -1 if dy < 0 else 1)
-    move[axis] -= sign * overlap / 2
-    other[axis] += sign * overlap / 2
-    return True
+                dx, dy = xs[j] - xs[i], ys[j] - ys[i]
+                across, down = wide[i] + wide[j] - abs(dx), high[i] + high[j] - abs(dy)
+                if across <= 0.5 or down <= 0.5:
+                    continue
+                found += 1
+                if across < down:
+                    shift = across / 2 if dx >= 0 else -across / 2
+                    xs[i] -= shift
+                    xs[j] += shift
+                else:
+                    shift = down / 2 if dy >= 0 else -down / 2
+                    ys[i] -= shift
+                    ys[j] += shift
+        return found
 
 
 def _cluster(scene: Scene, hub: int, leaves: Leaves, side: str, taken: Sequence[float]) -> Cluster:

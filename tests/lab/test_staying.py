@@ -107,6 +107,17 @@ def test_one_that_ends_instead_of_answering() -> None:
     made.close()
 
 
+def test_one_that_too_many_others_wait_for() -> None:
+    made, lab = staying.claim(name())
+    made.listen(0)
+    with made, Connection(lab) as first:
+        with pytest.raises(UnreachableError, match="does not answer"):
+            Connection(lab, within=0.05)
+        made.accept()[0].close()
+        assert first.gone
+        Connection(lab, within=0.05).close()
+
+
 def test_one_that_does_not_answer() -> None:
     made, lab = staying.claim(name())
     made.listen()

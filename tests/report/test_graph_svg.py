@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from pictures import EVERYTHING, HOME, SHIPPED, SVG, WRITTEN, pictured, seen, star
+from pictures import EVERYTHING, HOME, SHIPPED, SVG, WRITTEN, campus, grid, pictured, seen, star
 from written import topology
 
 from netlab.report.graph_svg import svg
@@ -133,7 +133,11 @@ def test_the_same_topology_gives_the_same_picture_in_every_process() -> None:
     assert drawn == {svg(topology(EVERYTHING)).encode()}
 
 
-@pytest.mark.parametrize(("text", "within"), [(star(500), 2.0), (star(1000), 10.0)], ids=["500", "1000"])
+@pytest.mark.parametrize(
+    ("text", "within"),
+    [(star(500), 2.0), (grid(22), 2.0), (campus(20, 24), 2.0), (star(1000), 10.0)],
+    ids=["star of 500", "grid of 484", "campus of 501", "star of 1000"],
+)
 def test_large_topologies_are_drawn_soon(text: str, within: float) -> None:
     large = topology(text)
     began = time.process_time()

@@ -16,7 +16,7 @@ from scapy.utils import PcapNgReader, PcapReader, PcapWriter, RawPcapNgReader, R
 
 from netlab.errors import SpecError
 from netlab.timeline.observations import Packet
-from netlab.timeline.pcapng import write
+from netlab.timeline.pcapng import Writer, write
 from netlab.timeline.pcapng_read import Capture, read, read_bytes
 
 NOW = 1_700_000_000_123_456_789
@@ -186,3 +186,24 @@ def test_no_damage_is_a_bug_of_ours(at: int, value: int, size: int) -> None:
         read_bytes(bytes(whole[:size]))
     except SpecError:
         return
+
+
+def test_a_file_in_the_making_can_be_read_after_every_flush() -> None:
+    stream = io.BytesIO()
+    writer = Writer(stream)
+    packets = [
+        Packet(time=number, host="h", interface=f"eth{number % 2}", direction="out", data=bytes([number]), length=1)
+        for number in range(3)
+    ]
+    writer.flush()
+    assert read_bytes(stream.getvalue()).packets == ()
+    for number, packet in enumerate(packets, 1):
+        writer.add(packet)
+        assert len(read_bytes(stream.getvalue()).packets) == number - 1
+        writer.flush()
+        assert read_bytes(stream.getvalue()).packets == tuple(packets[:number])
+    writer.finish(dropped=5)
+    assert read_bytes(stream.getvalue()).dropped == 5
+    whole = io.BytesIO()
+    write(whole, packets, dropped=5)
+    assert whole.getvalue() == stream.getvalue()

@@ -34,15 +34,16 @@ class Service:
             each.recv(16)
         return [name for name, made in self._waiting.items() if made in found]
 
-    def connected(self, client: str) -> tuple[socket.socket, str]:
-        """A connection of a client's, and which of the servers it is with."""
+    def connected(self, client: str) -> tuple[str, socket.socket, socket.socket]:
+        """A connection of a client's: which of the servers it is with, and both its ends."""
         made = self._stack.enter_context(self._lab[client].socket(self._listening[SERVERS[0]].family))
         made.settimeout(5)
         made.connect((SERVICE[self._family], PORT))
         (found,) = select.select(list(self._listening.values()), [], [], 5)[0]
-        self._stack.enter_context(found.accept()[0])
+        accepted = self._stack.enter_context(found.accept()[0])
+        accepted.settimeout(5)
         (server,) = (name for name, listener in self._listening.items() if listener is found)
-        return made, server
+        return server, made, accepted
 
 
 @pytest.mark.parametrize("family", BOTH)
@@ -51,7 +52,7 @@ def test_each_client_reaches_the_nearer_server(family: int) -> None:
         service = Service(lab, family, stack)
         for client, server in (("west-client", "west-server"), ("east-client", "east-server")):
             assert service.reached(client) == [server]
-            assert service.connected(client)[1] == server
+            assert service.connected(client)[0] == server
 
 
 @pytest.mark.parametrize("family", BOTH)
@@ -59,14 +60,14 @@ def test_each_client_reaches_the_nearer_server(family: int) -> None:
 def test_when_its_link_goes_down_the_other_is_reached_and_open_connections_are_reset(family: int, here: str, there: str) -> None:
     with shipped("anycast") as lab, ExitStack() as stack:
         service = Service(lab, family, stack)
-        open_one, server = service.connected(f"{here}-client")
-        far_one, _ = service.connected(f"{there}-client")
+        server, concerned, _ = service.connected(f"{here}-client")
+        _, unconcerned, its_server = service.connected(f"{there}-client")
         assert server == f"{here}-server"
         lab[f"{here}-server"].run(["ip", "link", "set", "eth0", "down"], check=True)
         assert until(lambda: service.reached(f"{here}-client", within=0.05) == [f"{there}-server"])
-        open_one.sendall(b"are you still there?")
+        concerned.sendall(b"still there?")
         with pytest.raises(ConnectionResetError):
-            open_one.recv(16)
-        assert service.connected(f"{here}-client")[1] == f"{there}-server"
-        far_one.sendall(b"unconcerned")
-        assert select.select([far_one], [], [], 0)[0] == []
+            concerned.recv(16)
+        assert service.connected(f"{here}-client")[0] == f"{there}-server"
+        unconcerned.sendall(b"still there?")
+        assert its_server.recv(16) == b"still there?"

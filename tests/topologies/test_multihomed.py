@@ -89,8 +89,7 @@ def test_one_connections_data_takes_both_paths(family: int) -> None:
         with lab.observe() as seen:
             assert transferred(client, server) == DATA
         first, second = (address(lab["client"], family, interface) for interface in ("eth0", "eth1"))
-    assert carried(seen, "wifi", first) > len(DATA) / 10
-    assert carried(seen, "mobile", second) > len(DATA) / 10
+    assert min(carried(seen, "wifi", first), carried(seen, "mobile", second)) > 10_000
     assert (carried(seen, "wifi", second), carried(seen, "mobile", first)) == (0, 0)
 
 

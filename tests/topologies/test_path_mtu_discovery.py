@@ -16,7 +16,7 @@ pytestmark = pytest.mark.netns
 NARROW = 1400
 ETHERNET = 14
 UDP_HEADERS = {4: 28, 6: 48}
-TOO_BIG = {4: {"protocol": "icmp", "type": 3, "code": 4}, 6: {"protocol": "icmp6", "type": 2, "code": 0}}
+TOO_BIG = {4: ("icmp", 3, 4), 6: ("icmp6", 2, 0)}  # RFC 1191, section 4; RFC 4443, section 3.2
 DONT_FRAGMENT = {4: (socket.IPPROTO_IP, 10, 2), 6: (socket.IPPROTO_IPV6, 23, 2)}  # IP_MTU_DISCOVER: IP_PMTUDISC_DO, and IPv6's
 PATH_MTU = {4: (socket.IPPROTO_IP, 14), 6: (socket.IPPROTO_IPV6, 24)}  # IP_MTU, IPV6_MTU
 TCP_INFO, PMTU = 11, 60
@@ -34,13 +34,9 @@ def test_a_datagram_that_is_too_big_is_told_so_and_the_next_that_fits_arrives(fa
         client.connect((address(lab["server"], family), PORT))
         assert client.getsockopt(*PATH_MTU[family]) == 1500
         client.send(bytes(1500 - UDP_HEADERS[family]))
-        assert next_error(client, family) == IcmpError(
-            errno=errno.EMSGSIZE,
-            type=TOO_BIG[family]["type"],
-            code=TOO_BIG[family]["code"],
-            info=NARROW,
-            sender=address(lab["near"], family, "eth0"),
-        )
+        _, kind, code = TOO_BIG[family]
+        near = address(lab["near"], family, "eth0")
+        assert next_error(client, family) == IcmpError(errno=errno.EMSGSIZE, type=kind, code=code, info=NARROW, sender=near)
         assert client.getsockopt(*PATH_MTU[family]) == NARROW
         fits = bytes(NARROW - UDP_HEADERS[family])
         with pytest.raises(OSError, match="too long") as refused:
@@ -65,9 +61,10 @@ def test_a_tcp_transfer_completes_with_smaller_segments(family: int, sender: str
             assert transferred(sending, listener, data) == data
             assert sending.getsockopt(*PATH_MTU[family]) == NARROW
             assert struct.unpack_from("=I", sending.getsockopt(socket.IPPROTO_TCP, TCP_INFO, 104), PMTU) == (NARROW,)
-        told = [packet for packet in sightings(seen, **TOO_BIG[family]) if packet.host == sender]
-        (mtu,) = {(headers.mtu, headers.source) for headers in (decode(packet.data) for packet in told)}
-        assert mtu == (NARROW, address(lab[teller], family, "eth0" if teller == "near" else "eth1"))
+        protocol, kind, code = TOO_BIG[family]
+        told = [decode(one.data) for one in sightings(seen, protocol=protocol, type=kind, code=code) if one.host == sender]
+        nearest = address(lab[teller], family, "eth0" if teller == "near" else "eth1")
+        assert {(headers.mtu, headers.source) for headers in told} == {(NARROW, nearest)}
     sent = [packet for packet in sightings(seen, protocol="tcp", dport=PORT) if packet.host == sender]
     arrived = [packet for packet in sightings(seen, protocol="tcp", dport=PORT) if packet.host == receiver]
     assert max(packet.length for packet in sent) == 1500 + ETHERNET

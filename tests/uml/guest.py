@@ -28,7 +28,7 @@ export TMPDIR=/run/tmp HOME=/run/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={path}
 echo /run/shared/modprobe >/proc/sys/kernel/modprobe
 /run/shared/modprobe ipv6  # nothing asks for it by itself where only addresses are set
 cd /run/tmp
-{python} /run/shared/script.py >/run/shared/stdout 2>/run/shared/stderr
+timeout {seconds} {python} /run/shared/script.py >/run/shared/stdout 2>/run/shared/stderr
 echo $? >/run/shared/status
 poweroff -f || halt -f -p
 """
@@ -46,14 +46,21 @@ class Guest:
     def run(self, script: str, *, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
         """Boot a guest, run a Python script as its root, power it off. Gives the script's status and output.
 
-        What the script needs of the kernel is loaded as modules when it is asked for. Raises subprocess.TimeoutExpired, and
-        RuntimeError with what the guest's console showed when the script left no status.
+        What the script needs of the kernel is loaded as modules when it is asked for. A script that takes longer than ``timeout``
+        seconds is ended, with the status 124 (timeout(1)). Raises RuntimeError with what the console showed when the guest ended
+        without a status, and subprocess.TimeoutExpired when it did not end.
         """
         self._runs += 1
         shared = self._folder / f"guest{self._runs}"
         shared.mkdir()
         path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
-        words = {"shared": shared, "path": path, "python": sys.executable, "program": Path(__file__).with_name("modprobe.py")}
+        words: dict[str, object] = {
+            "seconds": timeout,
+            "shared": shared,
+            "path": path,
+            "python": sys.executable,
+            "program": Path(__file__).with_name("modprobe.py"),
+        }
         quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
         (shared / "script.py").write_text(script)
         for name, text in (("init", _INIT), ("modprobe", _MODPROBE)):
@@ -61,7 +68,7 @@ class Guest:
             (shared / name).chmod(0o755)
         arguments = ["mem=512M", "rootfstype=hostfs", "root=/dev/root", "ro", f"init={shared / 'init'}", "quiet"]
         arguments += ["con=null", "con0=null,fd:1"]
-        console = self._boot([PROGRAM, *arguments, f"uml_dir={shared}/"], timeout)
+        console = self._boot([PROGRAM, *arguments, f"uml_dir={shared}/"], timeout + 30)
         try:
             status = int((shared / "status").read_text())
             output, errors = (shared / "stdout").read_text(), (shared / "stderr").read_text()

@@ -1,4 +1,4 @@
-"""What the scripts of test_netem.py do inside a guest: two hosts, the client's egress shaped, datagrams from it to the server."""
+"""What the scripts of test_netem.py do inside a guest: two hosts with shapes between them, and datagrams from one to the other."""
 
 import json
 import select
@@ -6,18 +6,26 @@ import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from networks import HERE
+from networks import HERE, two_hosts
 
 from netlab.impair.qdisc import apply
 from netlab.lab.lab import Lab
-from netlab.topology.spec import Shape
+from netlab.topology.spec import Shape, Topology
 from netlab.units import milliseconds
 
 
 def shape(*, delay: float = 0, jitter: float = 0, **quantities: Any) -> Shape:
     return Shape(delay=milliseconds(delay), jitter=milliseconds(jitter), place=HERE, **quantities)
+
+
+def two_hosts_apart(onward: float, back: float) -> Topology:
+    """Two hosts, and a delay in milliseconds of each direction in the middle of their link."""
+    topology = two_hosts()
+    ways = (("client", "server"), shape(delay=onward)), (("server", "client"), shape(delay=back))
+    return replace(topology, links=(replace(topology.links[0], shapes=ways),))
 
 
 def put(lab: Lab, name: str, wanted: Shape) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from uml.guest import Guest
 IMPORTS = """
 import json, time
 from networks import two_hosts
-from uml.shaping import arrived, put, qdisc, round_trip, shape
+from uml.shaping import arrived, put, qdisc, round_trip, shape, two_hosts_apart
+from netlab.impair.shaping import shape as impair
 from netlab.lab.lab import Lab
 """
 
@@ -17,16 +18,18 @@ def test_a_guest_gives_a_scripts_output_and_status(guest: Guest) -> None:
 
 
 def test_a_delay_is_added_in_each_direction(guest: Guest) -> None:
+    """In the middle of the link, as a topology asks for it."""
     script = """
 with Lab(two_hosts()) as lab:
-    bare = [round_trip(lab) for _ in range(3)]
-    done = [put(lab, name, shape(delay=50)) for name in ("client", "server")]
-    print(json.dumps([done, min(bare), min(round_trip(lab) for _ in range(3))]))
+    bare = min(round_trip(lab) for _ in range(3))
+with Lab(two_hosts_apart(50, 20)) as lab:
+    done = impair(lab)
+    print(json.dumps([done, bare, min(round_trip(lab) for _ in range(3))]))
 """
     without, bare, delayed = guest.answer(IMPORTS + script)
-    assert without == [[], []]
-    assert bare < 0.05
-    assert 0.1 <= delayed < 0.3
+    assert without == []
+    assert bare < 0.02
+    assert 0.07 <= delayed < 0.4
 
 
 def test_what_netem_does_with_each_quantity(guest: Guest) -> None:
