@@ -359,6 +359,9 @@ class TestExpose:
             told = f"left of the lab {called}: its record, /run/netns/{called}.client\n"
             assert self.netlab(own_run, "gc", "--dry-run").stdout == told
             assert self.left(own_run) == sorted([*mine, *kept, str(other)])
+            refused = self.run(own_run, *command("gc", rootless=True))
+            assert (refused.returncode, refused.stdout) == (4, "")
+            assert f"only root can remove what {called} left" in refused.stderr
             assert self.netlab(own_run, "gc").stdout == told.replace("left", "removed")
             assert self.left(own_run) == sorted([*kept, str(other)])
         finally:

@@ -5,7 +5,7 @@ Every answer comes from real traffic. What does not arrive is an OSError (Timeou
 
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
@@ -111,19 +111,23 @@ def hop_counts(lab: Lab, sources: Iterable[str], targets: Iterable[str], family:
 
     All are sent at once, so hundreds of pairs take little time. TimeoutError names the pairs of which nothing has arrived.
     """
+    to = list(targets)
+    return hop_counts_of(lab, [(source, target) for source in sources for target in to if source != target], family)
+
+
+def hop_counts_of(lab: Lab, pairs: Sequence[tuple[str, str]], family: int = 4) -> dict[tuple[str, str], int]:
+    """As ``hop_counts``, for these pairs of a source and a target."""
     found: dict[tuple[str, str], int] = {}
     missing: dict[str, set[str]] = {}
     with ExitStack() as stack:
-        receiving = {name: stack.enter_context(udp_socket(lab, name, family, PORT)) for name in dict.fromkeys(targets)}
+        receiving = {name: stack.enter_context(udp_socket(lab, name, family, PORT)) for name in dict.fromkeys(b for _, b in pairs)}
+        sending = {name: stack.enter_context(udp_socket(lab, name, family)) for name in dict.fromkeys(a for a, _ in pairs)}
         for receiver in receiving.values():
             receiver.setsockopt(*_TELL_TTL[family], 1)
-        for source in sources:
-            sending = stack.enter_context(udp_socket(lab, source, family))
-            initial = sending.getsockopt(*_TTL[family])
-            for target in receiving:
-                if target != source:
-                    sending.sendto(f"{source} {initial}".encode(), (address(lab[target], family), PORT))
-                    missing.setdefault(target, set()).add(source)
+        for source, target in pairs:
+            initial = sending[source].getsockopt(*_TTL[family])
+            sending[source].sendto(f"{source} {initial}".encode(), (address(lab[target], family), PORT))
+            missing.setdefault(target, set()).add(source)
         deadline = time.monotonic() + WITHIN
         for target, awaited in missing.items():
             while awaited:
@@ -136,7 +140,7 @@ def hop_counts(lab: Lab, sources: Iterable[str], targets: Iterable[str], family:
                 found[source, target] = fallen
     lost = [f"{source} -> {target}" for target, awaited in missing.items() for source in sorted(awaited)]
     if lost:
-        raise TimeoutError(f"IPv{family}: of {len(found) + len(lost)} datagrams {len(lost)} did not arrive: {', '.join(lost[:20])}")
+        raise TimeoutError(f"IPv{family}: of {len(pairs)} datagrams {len(lost)} did not arrive: {', '.join(lost[:20])}")
     return found
 
 
@@ -182,6 +186,33 @@ def owners(lab: Lab, addresses: Iterable[str]) -> list[str]:
 def route(lab: Lab, source: str, target: str, family: int = 4) -> list[str]:
     """The names of the nodes on the path between two hosts, without the first: ["r1", "r2", "server"]."""
     return owners(lab, path(lab, source, address(lab[target], family)))
+
+
+def computed(lab: Lab, source: str, target: str, family: int = 4) -> list[str] | None:
+    """The nodes on the path by the plan alone, without the first: at each, the most specific route of the main table is taken.
+
+    None where the plan has no path, or where it is not for routes alone to say whether there is one: a firewall, a nat or VRFs are
+    in the way, or several nodes have the address.
+    """
+    to = ip_address(address(lab[target], family))
+    if sum(str(to) in texts for node in lab.nodes.values() for texts in node.addresses.values()) > 1:
+        return None
+    here = lab[source]
+    way: list[str] = []
+    while here.name != target and len(way) < len(lab.nodes):
+        if here.plan.nft or here.plan.vrf_devices:
+            return None
+        fitting = [one for one in here.plan.routes if to in one.destination and one.table in (0, 254)]
+        best = max(fitting, key=lambda one: (one.destination.prefixlen, -one.metric), default=None)
+        if any(to in one.network for interface in here.interfaces.values() for one in interface.addresses):
+            next_one = target
+        elif best is None or best.via is None:
+            return None
+        else:
+            (next_one,) = owners(lab, [str(best.via)])
+        here = lab[next_one]
+        way.append(here.name)
+    return way if here.name == target and not here.plan.nft else None
 
 
 def sightings(seen: Seen, **fields: Any) -> Iterator[Packet]:

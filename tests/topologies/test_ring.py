@@ -1,26 +1,9 @@
 """ring: packets take the shortest way round, and what happens is what was computed."""
 
-from ipaddress import ip_address
-
 import pytest
-from topologies_help import BOTH, address, hop_counts, hosts, owners, route, shipped
-
-from netlab.api import Lab
+from topologies_help import BOTH, computed, hop_counts, hosts, route, shipped
 
 pytestmark = pytest.mark.netns
-
-
-def computed(lab: Lab, source: str, target: str, family: int) -> list[str]:
-    """The nodes on the way, by the plan's routes alone: at each, the most specific one that has the target's address."""
-    to = ip_address(address(lab[target], family))
-    way = [source]
-    while to not in [one.ip for interface in lab[way[-1]].interfaces.values() for one in interface.addresses]:
-        beside = any(to in one.network for interface in lab[way[-1]].interfaces.values() for one in interface.addresses)
-        fitting = [one for one in lab[way[-1]].plan.routes if to in one.destination]
-        best = max(fitting, key=lambda one: one.destination.prefixlen, default=None)
-        assert beside or best is not None, f"{way[-1]} has no route to {to}"
-        way += [target] if beside or best is None else owners(lab, [str(best.via)])
-    return way[1:]
 
 
 def clockwise(source: int, steps: int) -> list[str]:

@@ -42,6 +42,6 @@ def test_what_one_sends_the_other_receives_as_it_was_sent() -> None:
             udp_exchange(lab, "client", "server")
         assert who_saw(seen, protocol="udp", dport=PORT) == {"client", "server"}
         for source, target in (("client", "server"), ("server", "client")):
-            packets = [one for one in sightings(seen, protocol="udp", source=address(lab[source]))]
+            packets = list(sightings(seen, protocol="udp", source=address(lab[source])))
             assert {(one.host, one.direction) for one in packets} == {(source, "out"), (target, "in")}
             assert packets[0].data == packets[1].data

@@ -4,8 +4,8 @@ The kernel cleans up one batch of namespaces after another. So a namespace let g
 let go before, and one more is cleaned up once that batch is done. A veth pair into each shows when: its near end vanishes. The last
 structures of a batch are freed at the end of the next one, which a third shows.
 
-It also counts namespaces that are still there: it gives each a number (RTM_NEWNSID, rtnetlink(7)), which holds no reference to it and
-which the kernel takes back with it. Nobody else's namespaces are among them.
+It also counts namespaces that are still there: it gives each a number (RTM_NEWNSID, rtnetlink(7)), which holds no reference to it
+and which the kernel takes back with it. Nobody else's namespaces are among them.
 """
 
 import os
