@@ -117,9 +117,8 @@ class Lab(_Lab):
             self._player = self._running.enter_context(
                 Player(self, self._records.append, milliseconds(5000), peers=self.peers, barriers=self._wires)
             )
-        except BaseException:
-            self._running.close()
-            super().__exit__(None, None, None)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 

@@ -4,10 +4,9 @@ YAML 1.2 core tags only. What could be a trap (a key written twice, aliases that
 refused with its place. It does not know what any key means.
 """
 
-import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +18,9 @@ from netlab.yaml_nodes import Fields, Items, Node, Part, scalar
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 64
+
+Sources = dict[str, bytes | None]
+"""What files held when they were read, by their paths; None for a path that leads to another of them."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _COMMENT = re.compile(r"[ \t]+#")
@@ -34,9 +36,9 @@ class Document:
         self.intent = _intent(text)
 
     @classmethod
-    def read(cls, path: str | Path, named: Place | None = None) -> Self:
+    def read(cls, path: str | Path, named: Place | None = None, sources: Sources | None = None) -> Self:
         """Read a file; raises SpecError if it cannot be read as YAML, whatever it holds. ``named`` is where another file names it,
-        which is told when it cannot be opened."""
+        which is told when it cannot be opened; ``sources`` gets what it holds."""
         file = str(path)
         try:
             with open(path, "rb") as source:
@@ -52,6 +54,8 @@ class Document:
         if size > MAX_BYTES or len(raw) > MAX_BYTES:
             told = f"{size / 2**20:.1f} MB" if size > MAX_BYTES else "more"
             raise _refused(file, f"the file is too large: {told}, at most 1 MB is read", "is this the right file?")
+        if sources is not None:
+            sources[file] = raw
         return cls.parse(_decoded(raw, file), file)
 
     @classmethod
@@ -174,7 +178,7 @@ class _Composer:
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)
         if node is None:
-            known = difflib.get_close_matches(event.anchor, self._anchors, n=1)
+            known = _closest(event.anchor, self._anchors)
             raise self._problem(event, f"no anchor &{event.anchor} before this", f"did you mean *{known[0]}?" if known else "")
         if any(node is other for other in self._open):
             raise self._problem(event, f"*{event.anchor} stands inside of &{event.anchor}, so it would never end")
@@ -230,8 +234,14 @@ def _similar(path: Path) -> str:
         names = [entry for entry in os.listdir(path.parent) if not entry.startswith(".")]
     except OSError:
         return ""
-    close = difflib.get_close_matches(path.name, names, n=1)
+    close = _closest(path.name, names)
     return f'did you mean "{path.parent / close[0]}"?' if close else ""
+
+
+def _closest(name: str, names: Iterable[str]) -> list[str]:
+    from difflib import get_close_matches  # what is written without a mistake need not wait for it
+
+    return get_close_matches(name, list(names), n=1)
 
 
 def _decoded(raw: bytes, file: str) -> str:

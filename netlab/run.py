@@ -28,6 +28,7 @@ from netlab.timeline.observations import SourceReport, StepBegan, StepEnded
 from netlab.timeline.timeline import Timeline
 from netlab.topology.spec import Topology
 from netlab.units import Duration
+from netlab.workload.agents import AGENT
 from netlab.workload.marshal import MarshalError
 from netlab.workload.peer import ScriptedPeer
 from netlab.workload.player import Player
@@ -50,7 +51,7 @@ def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> Scen
     began = time.monotonic()
     lacking, timeline = "", Timeline()
     try:
-        with Lab(scenario.topology, programs=True) as lab:
+        with Lab(scenario.topology, forks=AGENT) as lab:
             timeline, lacking = _run(scenario, lab, options)
     except HostError as error:
         lacking = str(error)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAt
 from pydantic_core import ErrorDetails
 
 from netlab.errors import Place, Problem, SpecError
-from netlab.notation import lexer
+from netlab.notation import spelling
 from netlab.yaml_nodes import Fields, Items, Node, Part
 
 _ROUNDS = 8
@@ -93,7 +93,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     pool = list(candidates)
     if len(pool) > _MANY_NAMES:
         pool = [each for each in pool if each[:1] == word[:1] and abs(len(each) - len(word)) < 2][:_MANY_NAMES]
-    return lexer.did_you_mean(word[:_MANY_NAMES], pool)
+    return spelling.did_you_mean(word[:_MANY_NAMES], pool)
 
 
 def named(names: Iterable[str]) -> str:
@@ -120,10 +120,12 @@ def shown(data: Any) -> str:
     return type(data).__name__
 
 
-def validated(model: type[AnyPiece], node: Node, written: type[BaseModel] | None = None) -> tuple[AnyPiece | None, list[Problem]]:
+def validated(
+    model: type[AnyPiece], node: Node, written: Callable[[], type[BaseModel]] | None = None
+) -> tuple[AnyPiece | None, list[Problem]]:
     """The model's value of a node, without what is wrong in it (None if nothing can be made of the rest), and every problem.
 
-    ``written`` is the model of what the user may write, where that is more than this model's keys.
+    ``written`` gives the model of what the user may write, where that is more than this model's keys.
     """
     data = node.data
     problems: list[Problem] = []
@@ -133,7 +135,7 @@ def validated(model: type[AnyPiece], node: Node, written: type[BaseModel] | None
         except ValidationError as error:
             errors = error.errors(include_url=False)
             if attempt == 0:
-                problems = _problems(written or model, node, errors)
+                problems = _problems(written() if written is not None else model, node, errors)
             paths = {_existing(data, details["loc"]) for details in errors}
             if () in paths:
                 return None, problems

@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from results import DEVIATES, EVERYTHING, PASSED, UNDECIDED, result
 
 from netlab.check.result import ScenarioResult
-from netlab.cli import cli, status
+from netlab.cli import cli
 from netlab.cli_options import Length, Size
+from netlab.cli_run import status
 from netlab.errors import HostError
 from netlab.timeline.timeline import Timeline
 

@@ -107,7 +107,6 @@ class Wire:
     @classmethod
     def of(cls, lab: Lab) -> Self:
         """The wire of a running lab: of no link at all where none is impaired."""
-        nodes = {name: Node(kind=node.kind, addresses=node.addresses) for name, node in lab.nodes.items()}
         links = []
         for link in lab.topology.links:
             middle = lab.middles.get(link.name)
@@ -115,6 +114,7 @@ class Wire:
                 if middle.sockets is None:
                     raise LabError("the lab is not running: use it in a with statement")
                 links.append(WireLink(link=link, sockets=middle.sockets))
+        nodes = {name: Node(kind=node.kind, addresses=node.addresses) for name, node in lab.nodes.items()} if links else {}
         return cls(links, nodes)
 
     def __enter__(self) -> Self:

@@ -10,6 +10,8 @@ twice, and the MTU; ``offloads``: (space, interface, names of features that go o
 ``ready``: (space, indexes of interfaces) to wait for.
 """
 
+from __future__ import annotations
+
 import array
 import ctypes
 import errno
@@ -18,22 +20,30 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-CLONE_NEWNET = 0x40000000
+from netlab.lab.syscalls import CLONE_NEWNET, setns, unshare
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+UNSHARE = "unshare network namespace"
+"""What the error has for a file name when the process may make no network namespaces."""
+
 NETLINK_ROUTE, SOL_NETLINK, NETLINK_EXT_ACK = 0, 270, 11
 SO_NETNS_COOKIE = 71
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x300, 0x200, 0x400
 NLMSG_ERROR, NLMSG_DONE, RTM_NEWLINK, RTM_GETLINK = 2, 3, 16, 18
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_QDISC = 1, 3, 4, 6
 IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_NET_NS_FD, IFLA_EXT_MASK = 16, 18, 28, 29
-OPERSTATE_UNKNOWN, OPERSTATE_UP = 0, 6
+OPERSTATE_UP = 6
 SIOCETHTOOL, ETHTOOL_GSTRINGS, ETHTOOL_GSSET_INFO, ETHTOOL_SFEATURES, ETH_SS_FEATURES = 0x8946, 0x1B, 0x37, 0x3B, 4
 ETHTOOL_F_WISH = 2
 BATCH = 64
 """Messages a send: more gain nothing, and a namespace's answers must fit its socket's buffer."""
 
+_LAST = 1  # the sequence number of a send's last message; the others have 0
 _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
 _ATTRIBUTE = struct.Struct("=HH")
@@ -42,12 +52,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class RefusedError(Exception):
-    """The kernel refused a message: its errno, its words, the message as it was sent, and the namespace (-1: a wire's)."""
+    """The kernel refused a message: its errno, its words, the message as it was sent (what else was asked of it is told in words),
+    and the namespace in which it was asked (-1: not said)."""
 
-    def __init__(self, number: int, words: str, message: bytes) -> None:
-        super().__init__(number, words, message)
-        self.number, self.words, self.message = number, words, message
-        self.space = -1
+    def __init__(self, number: int, words: str, message: bytes | str, space: int = -1) -> None:
+        super().__init__(number, words, message, space)
+        self.number, self.words, self.message, self.space = number, words, message, space
 
 
 class NotReadyError(Exception):
@@ -60,16 +70,18 @@ class Space:
     __slots__ = ("cookie", "namespace", "route")
 
     def __init__(self) -> None:
-        if _libc.unshare(CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), "unshare network namespace")
+        unshare(CLONE_NEWNET, UNSHARE)
         self.namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.route = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE)
+        except BaseException:
+            os.close(self.namespace)
+            raise
+        try:
             self.route.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
             self.cookie: int = struct.unpack("=Q", self.route.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
         except BaseException:
-            os.close(self.namespace)
+            self.close()
             raise
 
     def close(self) -> None:
@@ -79,26 +91,37 @@ class Space:
 
 
 class Built:
-    """What a program made: each namespace's descriptor and cookie, and the sysctls that could not be set, with their errno."""
+    """What a program made: each namespace's descriptor and cookie, and the sysctls that could not be set (name, value, errno).
 
-    def __init__(self, spaces: Sequence[Space], unset: dict[str, int]) -> None:
+    The descriptors are its own: they are closed when nobody refers to it any more, whatever interrupted whoever did.
+    """
+
+    def __init__(self, spaces: Sequence[Space], unset: list[tuple[str, str, int]]) -> None:
         self.namespaces = [space.namespace for space in spaces]
         self.cookies = [space.cookie for space in spaces]
         self.unset = unset
+
+    def close(self) -> None:
+        """Give the namespaces up; the kernel takes them down by itself, in one batch."""
+        while self.namespaces:
+            os.close(self.namespaces.pop())
+
+    __del__ = close
 
 
 def build(program: Mapping[str, Any], within: float) -> Built:
     """Carry out a program in the calling thread, which is in the last namespace afterwards. Raises OSError, RefusedError, or
     NotReadyError when interfaces could not carry packets ``within`` seconds; then nothing is left."""
     spaces: list[Space] = []
+    unset: dict[tuple[str, str], int] = {}
     try:
-        unset = _namespaces(program, spaces)
+        _namespaces(program, spaces, unset)
         _configure(spaces, (first for _, first, _ in program["spaces"]))
         _wires(program["wires"], spaces)
         _offloads(program["offloads"], spaces)
         _configure(spaces, (messages for _, _, messages in program["spaces"]))
         for number, sysctls in program["late"]:
-            _late(spaces[number], sysctls)
+            _late(spaces[number], sysctls, unset)
         _await(program["ready"], spaces, time.monotonic() + within)
     except BaseException:
         for space in spaces:
@@ -106,48 +129,51 @@ def build(program: Mapping[str, Any], within: float) -> Built:
         raise
     for space in spaces:
         space.route.close()
-    return Built(spaces, unset)
+    return Built(spaces, [(name, value, number) for (name, value), number in unset.items()])
 
 
-def _namespaces(program: Mapping[str, Any], spaces: list[Space]) -> dict[str, int]:
-    """The namespaces with their sysctls. Fresh namespaces are all alike: what the first already has as wanted is set in none."""
-    unset: dict[str, int] = {}
-    needed: dict[int, list[tuple[str, bytes]]] = {}
+def _namespaces(program: Mapping[str, Any], spaces: list[Space], unset: dict[tuple[str, str], int]) -> None:
+    """The namespaces with their sysctls. Fresh ones are all alike: what the first has as wanted when its turn comes, all have."""
+    needed: dict[int, list[tuple[str, str]]] = {}
     for number, _, _ in program["spaces"]:
-        space = Space()
-        spaces.append(space)
-        if number not in needed:
-            needed[number] = [
-                (name, value) for name, text in program["sysctls"][number] if _read(sysctl_path(name)) != (value := text.encode())
-            ]
-        for name, value in needed[number]:
-            try:
-                _write(sysctl_path(name), value)
-            except OSError as error:
-                unset[name] = error.errno or errno.EIO
-    return unset
+        spaces.append(Space())
+        if number in needed:
+            for name, value in needed[number]:
+                _set(name, value, unset)
+            continue
+        needed[number] = []
+        for name, value in program["sysctls"][number]:
+            if _read(sysctl_path(name)) != value.encode():
+                needed[number].append((name, value))
+                _set(name, value, unset)
 
 
 def _configure(spaces: Sequence[Space], lists: Iterable[Sequence[bytes]]) -> None:
-    for number, (space, messages) in enumerate(zip(spaces, lists, strict=True)):
+    for number, messages in enumerate(lists):
         if messages:
-            try:
-                exchange(space.route, messages)
-            except RefusedError as error:
-                error.space = number
-                raise
+            _exchange_in(spaces, number, messages)
 
 
-def _late(space: Space, sysctls: Sequence[tuple[str, str]]) -> None:
+def _exchange_in(spaces: Sequence[Space], number: int, messages: Sequence[bytes]) -> None:
+    try:
+        exchange(spaces[number].route, messages)
+    except RefusedError as error:
+        error.space = number
+        raise
+
+
+def _late(space: Space, sysctls: Sequence[tuple[str, str]], unset: dict[tuple[str, str], int]) -> None:
     """Sysctls that name an interface: there only once the interface is."""
-    if _libc.setns(space.namespace, CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), "setns")
+    setns(space.namespace, CLONE_NEWNET)
     for name, value in sysctls:
-        try:
-            _write(sysctl_path(name), value.encode())
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, f"sysctl {name} = {value}") from None
+        _set(name, value, unset)
+
+
+def _set(name: str, value: str, unset: dict[tuple[str, str], int]) -> None:
+    try:
+        _write(sysctl_path(name), value.encode())
+    except OSError as error:
+        unset[name, value] = error.errno or errno.EIO
 
 
 def sysctl_path(name: str) -> str:
@@ -203,7 +229,7 @@ def _wires(wires: Iterable[Sequence[Any]], spaces: Sequence[Space]) -> None:
         flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL
         messages.setdefault(a, []).append(_HEADER.pack(16 + len(body), RTM_NEWLINK, flags, 0, 0) + body)
     for space, asked in messages.items():
-        exchange(spaces[space].route, asked)
+        _exchange_in(spaces, space, asked)
 
 
 def exchange(route: socket.socket, messages: Sequence[bytes]) -> None:
@@ -214,8 +240,8 @@ def exchange(route: socket.socket, messages: Sequence[bytes]) -> None:
     for first in range(0, len(messages), BATCH):
         part = list(messages[first : first + BATCH])
         last = bytearray(part[-1])
-        last[6] |= NLM_F_ACK
-        last[8] = 1  # its sequence number
+        (flags,) = struct.unpack_from("=H", last, 6)
+        struct.pack_into("=HI", last, 6, flags | NLM_F_ACK, _LAST)
         part[-1] = bytes(last)
         route.send(b"".join(part))
         refused: RefusedError | None = None
@@ -228,7 +254,7 @@ def exchange(route: socket.socket, messages: Sequence[bytes]) -> None:
                 if kind == NLMSG_ERROR:
                     if number and refused is None:
                         refused = _refused(answer[offset : offset + length], -number, flags)
-                    waiting = waiting and sequence != 1
+                    waiting = waiting and sequence != _LAST
                 offset += (length + 3) & ~3
         if refused is not None:
             raise refused
@@ -261,13 +287,18 @@ def _offloads(wanted: Iterable[tuple[int, str, Sequence[str]]], spaces: Sequence
             bits = sum(1 << number for number, name in enumerate(known) if name in key)
             blocks = [value for word in range(words) for value in (bits >> 32 * word & 0xFFFFFFFF, 0)]
             requests[key] = array.array("I", [ETHTOOL_SFEATURES, words, *blocks])
-        if _ethtool(route, interface, requests[key]) & ETHTOOL_F_WISH:
-            raise OSError(errno.EOPNOTSUPP, "the device keeps an offload", interface)
+        what = f"offloads of {interface} off"
+        try:
+            kept = _ethtool(route, interface, requests[key]) & ETHTOOL_F_WISH
+        except OSError as error:
+            raise RefusedError(error.errno or errno.EIO, "", what, space) from None
+        if kept:
+            raise RefusedError(errno.EOPNOTSUPP, "the device keeps some of them", what, space)
 
 
 def _features(route: socket.socket) -> list[str]:
     """The kernel's names of device features, in the order of their bits."""
-    info = array.array("I", [ETHTOOL_GSSET_INFO, 0, 1 << ETH_SS_FEATURES, 0, 0])
+    info = array.array("I", struct.pack("=IIQI", ETHTOOL_GSSET_INFO, 0, 1 << ETH_SS_FEATURES, 0))
     _ethtool(route, "lo", info)
     count = info[4]
     strings = array.array("B", struct.pack("=III", ETHTOOL_GSTRINGS, ETH_SS_FEATURES, count) + bytes(32 * count))
@@ -276,15 +307,8 @@ def _features(route: socket.socket) -> list[str]:
     return [names[32 * number : 32 * number + 32].partition(b"\0")[0].decode() for number in range(count)]
 
 
-def _ethtool(route: socket.socket, interface: str, value: "array.array[int]") -> int:
-    request = struct.pack("16sQ16x", interface.encode(), value.buffer_info()[0])
-    try:
-        return _ioctl(route, request)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, f"ethtool {interface}") from None
-
-
-def _ioctl(route: socket.socket, request: bytes) -> int:
+def _ethtool(route: socket.socket, interface: str, value: array.array[int]) -> int:
+    request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
     # fcntl.ioctl with bytes hides the call's result, which here says whether every wish was met
     buffer = ctypes.create_string_buffer(request, len(request))
     result: int = _libc.ioctl(route.fileno(), SIOCETHTOOL, buffer)
@@ -296,7 +320,8 @@ def _ioctl(route: socket.socket, request: bytes) -> int:
 
 def _await(wanted: Iterable[tuple[int, Sequence[int]]], spaces: Sequence[Space], deadline: float) -> None:
     """Wait until interfaces can carry packets: operational, *and* with a queueing discipline, which the kernel attaches a moment
-    after the carrier is there, and without which it drops what is sent."""
+    after the carrier is there, and without which it drops what is sent. As long as it has not looked at a new interface's carrier,
+    that is neither up nor down but unknown, and routes may count as dead."""
     for number, indices in wanted:
         pause = 0.0001
         while missing := set(indices) - _ready(spaces[number].route):
@@ -315,7 +340,10 @@ def _ready(route: socket.socket) -> set[int]:
         offset, end = 0, len(answer)
         while offset < end:
             length, kind = struct.unpack_from("=IH", answer, offset)
-            if kind == NLMSG_DONE:
+            if kind in (NLMSG_DONE, NLMSG_ERROR):
+                (number,) = struct.unpack_from("=i", answer, offset + 16)
+                if number:
+                    raise OSError(-number, os.strerror(-number), "list interfaces")
                 return found
             if kind == RTM_NEWLINK and _carries(answer, offset + 32, offset + length):
                 found.add(struct.unpack_from("=i", answer, offset + 20)[0])
@@ -327,7 +355,7 @@ def _carries(answer: bytes, offset: int, end: int) -> bool:
     while offset + 4 <= end:
         size, kind = _ATTRIBUTE.unpack_from(answer, offset)
         if kind == IFLA_OPERSTATE:
-            operational = answer[offset + 4] in (OPERSTATE_UNKNOWN, OPERSTATE_UP)
+            operational = answer[offset + 4] == OPERSTATE_UP
         elif kind == IFLA_QDISC:
             queueing = answer[offset + 4 : offset + 8] != b"noop"
         if operational and queueing:

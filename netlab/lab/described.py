@@ -4,11 +4,12 @@ It is written once, when the lab is handed over, into a sealed file in memory th
 """
 
 import fcntl
+import json
 import os
 import time
-from typing import TYPE_CHECKING
-
-import msgspec
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import netlab
 from netlab.lab.staying import Connection, RefusedError, Staying
@@ -19,7 +20,8 @@ if TYPE_CHECKING:  # those who ask a lab need not know how it was planned: that 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
-class DescribedNode(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribedNode:
     """A node. ``number`` is what the keeper calls it, ``interfaces`` has each one's addresses with their prefix lengths, ``env`` is
     what its programs have in their environment besides the user's own."""
 
@@ -30,7 +32,8 @@ class DescribedNode(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
     """A whole lab. ``id`` is this lab's alone, whatever its name; ``since`` is in seconds of the epoch; ``file`` is the topology's,
     ``netlab`` the version that built it. ``pid`` is its keeper's, as whoever asks sees it."""
 
@@ -64,8 +67,18 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def describe(lab: Staying, plan: "Plan", numbers: dict[str, int], *, topology: str, file: str, rootless: bool) -> Described:
-    """The description of a lab built from ``plan``; ``numbers`` has the keeper's for each node."""
+def nodes_of(plan: "Plan") -> tuple[DescribedNode, ...]:
+    """The nodes of a lab built from a plan; the keeper numbers them in its order."""
+    return tuple(
+        DescribedNode(name=node.name, kind=node.kind, number=number, interfaces=_interfaces(node), env=dict(node.env))
+        for number, node in enumerate(plan.nodes)
+    )
+
+
+def describe(
+    lab: Staying, nodes: tuple[DescribedNode, ...], *, links: int, topology: str, file: str, rootless: bool
+) -> Described:
+    """The description of a lab that has just been built."""
     return Described(
         id=os.urandom(8).hex(),
         name=lab.name,
@@ -75,21 +88,21 @@ def describe(lab: Staying, plan: "Plan", numbers: dict[str, int], *, topology: s
         since=time.time(),
         netlab=netlab.__version__,
         rootless=rootless,
-        links=len(plan.wires),
-        nodes=tuple(
-            DescribedNode(
-                name=node.name, kind=node.kind, number=numbers[node.name], interfaces=_interfaces(node), env=dict(node.env)
-            )
-            for node in plan.nodes
-        ),
+        links=links,
+        nodes=nodes,
     )
+
+
+def as_json(described: Described | Sequence[Described], *, indent: int | None = None) -> str:
+    """One description, or several, as JSON."""
+    return json.dumps(described, default=_fields, indent=indent, ensure_ascii=False)
 
 
 def sealed(described: Described) -> int:
     """The description as a file in memory that nobody can change."""
     fd = os.memfd_create("netlab lab", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(fd, "wb", closefd=False) as file:
-        file.write(msgspec.json.encode(described))
+        file.write(as_json(described).encode())
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
     return fd
 
@@ -99,12 +112,41 @@ def read(connection: Connection) -> Described:
     _, (fd,) = connection.ask("describe")
     try:
         # Not read(2): the descriptor's offset is shared by everyone who asks.
-        described = msgspec.json.decode(os.pread(fd, os.fstat(fd).st_size, 0), type=Described)
-    except msgspec.DecodeError:
+        said = json.loads(os.pread(fd, os.fstat(fd).st_size, 0))
+        nodes = tuple(_made(DescribedNode, node, interfaces=_addresses(node), env=_texts(node["env"])) for node in said["nodes"])
+        described = _made(Described, said, nodes=nodes)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise RefusedError(f"the lab {connection.lab.name} was built by another version of netlab: it can only be ended") from None
     finally:
         os.close(fd)
-    return msgspec.structs.replace(described, pid=connection.pid)
+    return replace(described, pid=connection.pid)
+
+
+_Made = TypeVar("_Made", Described, DescribedNode)
+
+
+def _made(kind: type[_Made], said: dict[str, Any], **read: Any) -> _Made:
+    """The value that is said, but for what was read of it already. Raises KeyError, TypeError."""
+    for field in fields(kind):
+        if field.name not in read and (field.name in said or field.name != "pid"):
+            value = read[field.name] = said[field.name]
+            if type(value) is not field.type:
+                raise TypeError(f"{field.name} is {value!r}")
+    return kind(**read)
+
+
+def _addresses(node: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(_texts(dict.fromkeys(addresses, ""))) for name, addresses in node["interfaces"].items()}
+
+
+def _texts(said: dict[str, str]) -> dict[str, str]:
+    if not all(isinstance(word, str) for pair in said.items() for word in pair):
+        raise TypeError(f"{said!r} is not all text")
+    return said
+
+
+def _fields(value: Described | DescribedNode) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _interfaces(node: "NodePlan") -> dict[str, tuple[str, ...]]:

@@ -3,23 +3,21 @@
 It does not know what the namespaces are for. Thread-safe: one request at a time.
 """
 
-import array
 import errno
 import os
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
 from netlab.errors import HostError, LabError
+from netlab.lab import parcels
 
-_LARGEST_REPLY = 1 << 16
-_LARGEST_MESSAGE = 1 << 16
 _USER_NAMESPACES_FIX = (
     "run as root, or allow unprivileged user namespaces: "
     "sysctl -w kernel.unprivileged_userns_clone=1 (Debian), "
@@ -35,6 +33,7 @@ class Keeper:
         self._process, self._control = process, control
         self._lock = threading.Lock()
         self._rootless: bool | None = None
+        self._count = 0
         self._stays = False
 
     @classmethod
@@ -49,11 +48,10 @@ class Keeper:
         """Start a keeper; what is first asked of it waits until it has its namespaces (about 40 ms)."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         owner = os.pidfd_open(os.getpid())
-        library = str(Path(msgspec.__file__).parent.parent)
         program = str(Path(__file__).with_name("pid1.py"))
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", program, str(theirs.fileno()), str(owner), library],
+                [sys.executable, "-I", "-S", program, str(theirs.fileno()), str(owner)],
                 pass_fds=(theirs.fileno(), owner),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -64,6 +62,7 @@ class Keeper:
         finally:
             theirs.close()
             os.close(owner)
+        parcels.translate_pids(ours)
         return cls(process, ours)
 
     @property
@@ -76,49 +75,50 @@ class Keeper:
         """Wait for its first word, once. Raises HostError when this machine gave it no namespaces."""
         if self._rootless is None:
             try:
-                reply = msgspec.msgpack.decode(self._control.recv(_LARGEST_REPLY) or b"\x80", type=dict[str, Any])
+                reply, _ = parcels.receive(self._control)
             except BaseException:
                 self.close()
                 raise
-            if "rootless" not in reply:
+            if reply is None or "rootless" not in reply:
                 self.close()
-                raise HostError(
-                    f"this machine lets us make no namespaces: {reply.get('message', 'the keeper died at once')}",
-                    _USER_NAMESPACES_FIX,
-                )
+                why = reply["message"] if reply is not None else "the keeper died at once"
+                raise HostError(f"this machine lets us make no namespaces: {why}", _USER_NAMESPACES_FIX)
             self._rootless = bool(reply["rootless"])
         return self._rootless
 
     def ask(self, do: str, *fds: int, **request: Any) -> tuple[dict[str, Any], list[int]]:
         """Send one request and wait for its answer; raises OSError when the keeper's system call failed, LabError when it died."""
-        body, large = msgspec.msgpack.encode({"do": do, **request}), None
-        if len(body) > _LARGEST_MESSAGE:
-            large = os.memfd_create("netlab request")
-            with open(os.dup(large), "wb") as whole:
-                whole.write(body)
-            os.lseek(large, 0, os.SEEK_SET)
-            body, fds = msgspec.msgpack.encode({"large": True}), (large, *fds)
-        try:
-            return self._exchange(body, fds)
-        finally:
-            if large is not None:
-                os.close(large)
-
-    def _exchange(self, body: bytes, fds: tuple[int, ...]) -> tuple[dict[str, Any], list[int]]:
         with self._lock:
             self._met()
             try:
-                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-                self._control.sendmsg([body], rights)
-                data, given = _receive(self._control)
+                reply, given = self._answered(self._sent(do, fds, request))
             except OSError as error:
                 raise LabError(f"the lab's keeper is gone ({errno.errorcode.get(error.errno or 0, error.errno)})") from error
-        if not data:
+        if reply is None:
             raise LabError("the lab's keeper is gone: it was ended from outside, or failed; its message is on standard error")
-        reply = msgspec.msgpack.decode(data, type=dict[str, Any])
         if "errno" in reply:
             raise OSError(reply["errno"], reply["message"], reply["what"])
         return reply, given
+
+    def prepare(self, file: Path) -> None:
+        """Tell it, and wait for nothing, that it will be asked to fork into a Python file; what goes wrong shows then."""
+        with self._lock, suppress(OSError):
+            self._sent("prepare", (), {"file": str(file), "path": sys.path})
+
+    def _sent(self, do: str, fds: Sequence[int], request: Mapping[str, Any]) -> int:
+        self._count += 1
+        number = self._count
+        parcels.send(self._control, {"do": do, "id": number, **request}, fds)
+        return number
+
+    def _answered(self, number: int) -> tuple[dict[str, Any] | None, list[int]]:
+        """The answer to a request. Those to others are of no use any more: who asked was interrupted, or did not wait."""
+        while True:
+            reply, given = parcels.receive(self._control)
+            if reply is None or reply.pop("id", number) == number:
+                return reply, given
+            for fd in given:
+                os.close(fd)
 
     def hand_over(self, listener: socket.socket, description: int) -> None:
         """Let it live on: it serves whoever of its user connects to ``listener``, and shows them the file ``description``."""
@@ -147,13 +147,3 @@ class Keeper:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
-    # Not socket.recv_fds: that of Python 3.11 drops the flag, and a descriptor without close-on-exec would reach programs.
-    fds = array.array("i")
-    data, ancillary, _, _ = control.recvmsg(_LARGEST_REPLY, socket.CMSG_SPACE(8 * fds.itemsize), socket.MSG_CMSG_CLOEXEC)
-    for level, kind, rights in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            fds.frombytes(rights[: len(rights) - len(rights) % fds.itemsize])
-    return data, list(fds)

@@ -5,20 +5,25 @@ Nothing in it has a name outside: not a namespace, not an interface, not a file.
 
 import errno
 import os
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from socket import AF_INET, AF_PACKET, SOCK_RAW, SOCK_STREAM, htons
 from socket import socket as Socket  # noqa: N812 - the classes here have methods of that name
 from types import TracebackType
 from typing import Any, Self
 
-from netlab.errors import HostError, LabError
+from netlab.errors import LabError
 from netlab.lab import namespaces
 from netlab.lab.keeper import Keeper
-from netlab.lab.process import Process, outer_pid, run
+from netlab.lab.process import Process, run
 from netlab.lab.program import FAR, NEAR, program_of
+from netlab.lab.spawner import Entered, Spawner
 from netlab.lab.starting import load_rulesets, run_commands
+from netlab.lab.unset import Unset, check, shortfalls
 from netlab.topology.networks import Interface as Address
 from netlab.topology.plan import plan
 from netlab.topology.planned import NodePlan, Plan, WirePlan
@@ -55,9 +60,13 @@ class Space:
         if not interface:
             return self.socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL))
         made = self.socket(AF_PACKET, SOCK_RAW, 0)
-        if ignore_outgoing:
-            made.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        made.bind((interface, ETH_P_ALL))
+        try:
+            if ignore_outgoing:
+                made.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+            made.bind((interface, ETH_P_ALL))
+        except BaseException:
+            made.close()
+            raise
         return made
 
 
@@ -67,6 +76,7 @@ class LabNode:
     def __init__(self, lab: "Lab", plan: NodePlan, space: Space) -> None:
         self._lab, self.plan, self.space = lab, plan, space
         self.name, self.kind = plan.name, plan.kind
+        self._entered: Entered | None = None
         self.interfaces = {
             **{one.name: Interface(one.name, one.index, one.hardware, one.addresses) for one in plan.interfaces},
             **{one.name: Interface(one.name, one.index, "", one.addresses) for one in plan.vlan_devices},
@@ -92,19 +102,32 @@ class LabNode:
 
     def popen(self, args: Sequence[str], **options: Any) -> Process:
         """Start a program in this node; takes what subprocess.Popen takes (stdin, stdout, stderr, cwd, env, text)."""
-        if options.get("env") is None and self.plan.env:
-            options["env"] = {**os.environ, **dict(self.plan.env)}
-        return Process(self._lab.keeper_of(self), self.space.number, args, **options)
+        return Process(self._lab.keeper_of(self), self.space.number, args, **self._environed(options))
 
     def run(self, args: Sequence[str], **options: Any) -> Any:
         """Run a program in this node to its end; takes and gives what subprocess.run does."""
-        return run(self.popen, args, **options)
+        spawner = self._lab.spawner
+        if spawner is None:
+            return run(self.popen, args, **options)
+        if self._entered is None:
+            self._entered = self._lab.enter(self)
+        try:
+            return run(partial(spawner.popen, self._entered), args, **self._environed(options))
+        except OSError as error:
+            if error.errno == errno.ENOMEM:  # what a PID namespace says whose first process is gone
+                self._lab.keeper.ask("notes")
+            raise
+
+    def _environed(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options.get("env") is None and self.plan.env:
+            options["env"] = {**os.environ, **dict(self.plan.env)}
+        return options
 
     def fork(self, file: Path, *fds: int, **arguments: Any) -> tuple[int, int]:
         """Fork the keeper into this node, to run ``main(descriptors, arguments)`` of a file. Gives the outer pid and a pidfd."""
         keeper = self._lab.keeper_of(self)
-        _, (pidfd,) = keeper.ask("fork", *fds, node=self.space.number, file=str(file), arguments=arguments)
-        return outer_pid(pidfd), pidfd
+        reply, (pidfd,) = keeper.ask("fork", *fds, node=self.space.number, file=str(file), path=sys.path, arguments=arguments)
+        return reply["pid"], pidfd
 
 
 class Middle:
@@ -121,23 +144,34 @@ class Middle:
 class Lab:
     """A running network. Use it in a ``with`` statement; raises HostError when this machine lacks what it takes.
 
-    ``programs`` says that programs or raw calls will follow, so that the process they hang on starts while the network is built;
-    ``stay`` that all of the network shall hang on that process, which then can outlive this one. ``keeper`` is that process where
-    it was begun already; the lab ends it.
+    ``programs`` says that programs will follow, and ``forks`` that forks into this Python file will, so that the process they hang
+    on starts while the network is built; ``stay`` that all of the network shall hang on that process, which then can outlive this
+    one. ``keeper`` is that process where it was begun already; the lab ends it.
     """
 
-    def __init__(self, topology: Topology, *, programs: bool = False, stay: bool = False, keeper: Keeper | None = None) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        programs: bool = False,
+        forks: Path | None = None,
+        stay: bool = False,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.topology = topology
         self.plan: Plan = plan(topology)
         self.nodes: dict[str, LabNode] = {}
         self.middles: dict[str, Middle] = {}
-        self.unset: dict[str, str] = {}
+        self._unset: Unset = ()
         self.noted: list[str] = []
-        self._programs, self._stay = programs, stay
+        self._programs, self._forks, self._stay = programs, forks, stay
         self._stack = ExitStack()
         self._keeper = keeper
         self._held: namespaces.Namespaces | None = None
         self._told: set[int] = set()
+        self._lock = threading.RLock()
+        self._spawner: Spawner | None = None
+        self._opened: list[int] = []
 
     @property
     def keeper(self) -> Keeper:
@@ -149,19 +183,33 @@ class Lab:
     def keeper_of(self, node: LabNode) -> Keeper:
         """The keeper, which has been told of this node."""
         keeper, number = self.keeper, node.space.number
-        if number not in self._told:
-            namespace = self._held.descriptor(number) if self._held is not None else None
-            fds = () if namespace is None else (namespace,)
-            keeper.ask("node", *fds, node=number, hostname=node.name, files=_files(node.plan))
-            self._told.add(number)
+        with self._lock:
+            if number not in self._told:
+                namespace = self._held.descriptor(number) if self._held is not None else None
+                fds = () if namespace is None else (namespace,)
+                keeper.ask("nodes", *fds, nodes=_rooms([node]))
+                self._told.add(number)
         return keeper
+
+    @property
+    def spawner(self) -> Spawner | None:
+        """What starts programs as children of this process; None where only the keeper may enter the lab's namespaces."""
+        with self._lock:
+            if self._spawner is None and isinstance(self._held, namespaces.Held) and not self.keeper.rootless:
+                self._spawner = Spawner()
+            return self._spawner
+
+    def enter(self, node: LabNode) -> Entered:
+        """The namespaces of a node's programs, as descriptors that the lab closes at its end."""
+        _, (pid, net, uts, mnt) = self.keeper_of(node).ask("enter", node=node.space.number)
+        self._opened += (pid, net, uts, mnt)
+        return pid, net, uts, mnt
 
     @property
     def shortfalls(self) -> tuple[str, ...]:
         """What this machine did not let the lab have, though it runs without: pinned sysctls, mounts, and what others noted."""
         notes = self._keeper.ask("notes")[0]["notes"] if self._keeper is not None else []
-        unset = (f"sysctl {key} is not set ({why})" for key, why in sorted(self.unset.items()))
-        return (*unset, *dict.fromkeys(notes), *self.noted)
+        return (*shortfalls(self._unset), *notes, *self.noted)
 
     @property
     def rootless(self) -> bool:
@@ -169,14 +217,19 @@ class Lab:
         return isinstance(self._held, namespaces.Kept) and self.keeper.rootless
 
     def __enter__(self) -> Self:
+        if self._held is not None:
+            raise LabError("the lab is running already")
+        self.noted, self.middles = [], {}
         with ExitStack() as stack:
             stack.callback(self._close)
-            if self._programs or self._stay:
+            if self._programs or self._stay or self._forks:
                 self._begin()
+            if self._forks:
+                self._begin().prepare(self._forks)
             program = program_of(self.plan)
             self._held = held = namespaces.made(program, self._begin, stay=self._stay)
-            self.unset = {key: errno.errorcode.get(number, str(number)) for key, number in held.unset.items()}
-            self._check_sysctls(held.unset)
+            self._unset = held.unset
+            check(self.topology, self.plan, self._unset)
             self.nodes = {one.name: LabNode(self, one, Space(held, number)) for number, one in enumerate(self.plan.nodes)}
             for wire in self.plan.wires:
                 if wire.middle is not None:
@@ -187,8 +240,8 @@ class Lab:
                     far = stack.enter_context(middle.space.packet_socket(FAR, ignore_outgoing=True))
                     middle.sockets = (near, far)
             if self._stay:
-                for node in self.nodes.values():
-                    self.keeper_of(node)
+                self._begin().ask("nodes", nodes=_rooms(self.nodes.values()))
+                self._told.update(range(len(self.nodes)))
             load_rulesets(self.nodes.values())
             self._stack = stack.pop_all()
         return self
@@ -214,32 +267,44 @@ class Lab:
         run_commands(self.nodes.values())
 
     def _begin(self) -> Keeper:
-        if self._keeper is None:
-            self._keeper = Keeper.begin()
-        return self._keeper
+        with self._lock:
+            if self._keeper is None:
+                self._keeper = Keeper.begin()
+            return self._keeper
 
     def _close(self) -> None:
         """The programs first, since they hold the namespaces too."""
         keeper, self._keeper = self._keeper, None
         held, self._held = self._held, None
+        spawner, self._spawner = self._spawner, None
+        opened, self._opened = self._opened, []
         self._told.clear()
         try:
             if keeper is not None:
                 keeper.close()
         finally:
+            if spawner is not None:
+                spawner.close()
+            for fd in opened:
+                os.close(fd)
             if held is not None:
                 held.close()
 
-    def _check_sysctls(self, unset: dict[str, int]) -> None:
-        for node in self.topology.nodes if unset else ():
-            for key, value in node.sysctls:
-                if key in unset:
-                    raise HostError(f"{node.name}: sysctl {key} = {value}: {os.strerror(unset[key])}")
+
+def _rooms(nodes: Iterable[LabNode]) -> list[tuple[int, str, list[tuple[str, str, int]]]]:
+    """What the keeper is told of nodes. Those that know the same names share one text: in a large lab, nearly all."""
+    texts: dict[int, str] = {}
+    found = []
+    for node in nodes:
+        hosts = node.plan.hosts
+        if id(hosts) not in texts:
+            texts[id(hosts)] = _LOCAL_NAMES + "".join([f"{address} {name}\n" for name, address in hosts])
+        found.append((node.space.number, node.name, _files(node.plan, texts[id(hosts)])))
+    return found
 
 
-def _files(node: NodePlan) -> list[tuple[str, str, int]]:
+def _files(node: NodePlan, hosts: str) -> list[tuple[str, str, int]]:
     """The files that only the node's programs see: path, text, mode."""
-    hosts = _LOCAL_NAMES + "".join(f"{address} {name}\n" for name, address in node.hosts)
     files = [("/etc/hosts", hosts, 0o644)] if node.kind not in ("switch", "peer") else []
     if node.resolv is not None:
         files.append(("/etc/resolv.conf", node.resolv, 0o644))

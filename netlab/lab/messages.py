@@ -9,18 +9,22 @@ from ipaddress import IPv4Address
 
 from netlab.topology.networks import Address, Interface, Network
 
-RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 20, 24, 28
+RTM_NEWLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH, RTM_NEWRULE = 16, 19, 20, 24, 28, 32
 _REQUEST, _CREATE, _NEW = 0x1, 0x401, 0x601  # NLM_F_REQUEST, with NLM_F_CREATE, and with NLM_F_EXCL
+_APPEND = 0xC01  # with NLM_F_CREATE and NLM_F_APPEND
 _IFF_UP = 1
 _NODAD = 0x02  # IFA_F_NODAD: usable at once, without duplicate address detection
 _AF = {4: 2, 6: 10}
-_PERMANENT = 0x80  # NUD_PERMANENT
+_AF_BRIDGE = 7
+_PERMANENT, _NO_ARP, _SELF = 0x80, 0x40, 0x02  # NUD_PERMANENT, NUD_NOARP, NTF_SELF
 _TABLE_MAIN, _PROTOCOL_STATIC = 254, 4
-_KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
+ROUTE_KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 _UP = struct.Struct("=IHHIIBxHiII")
 _MASTER = struct.Struct("=IHHIIBxHiIIHHI")
 _ADDRESS = struct.Struct("=IHHIIBBBBI")
 _ROUTE = struct.Struct("=IHHIIBBBBBBBBI")
+_ROUTE4 = struct.Struct("=IHHIIBBBBBBBBIHH4sHH4sHHI")
+_ROUTE6 = struct.Struct("=IHHIIBBBBBBBBIHH16sHH16sHHI")
 _NEIGHBOUR = struct.Struct("=IHHIIBxxxiHBB")
 
 
@@ -44,6 +48,17 @@ def address(wanted: Interface, index: int) -> bytes:
         head = _ADDRESS.pack(40, RTM_NEWADDR, _NEW, 0, 0, 2, prefix, 0, 0, index)
         return head + b"\x08\0\x02\0" + packed + b"\x08\0\x01\0" + packed  # IFA_LOCAL, IFA_ADDRESS
     return _ADDRESS.pack(44, RTM_NEWADDR, _NEW, 0, 0, 10, prefix, _NODAD, 0, index) + b"\x14\0\x01\0" + packed
+
+
+def plain_route(destination: Network, via: Address, index: int) -> bytes:
+    """A route through a gateway of the same family and an interface: what a large network has thousands of."""
+    version, prefix = destination.version, destination.prefixlen
+    pack, length = (_ROUTE4.pack, 52) if version == 4 else (_ROUTE6.pack, 76)
+    head = (length, RTM_NEWROUTE, _NEW, 0, 0, _AF[version], prefix, 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, 0, 1, 0)
+    size = length // 2 - 18  # of an address with the header of its attribute
+    return pack(
+        *head, size, 1, destination.network_address.packed, size, 5, via.packed, 8, 4, index
+    )  # RTA_DST, RTA_GATEWAY, RTA_OIF
 
 
 def route(
@@ -91,7 +106,7 @@ def route(
         small,
         _PROTOCOL_STATIC,
         scope,
-        _KINDS[kind],
+        ROUTE_KINDS[kind],
         0,
     )
     return head + body
@@ -104,6 +119,20 @@ def neighbour(whose: Address, hardware: bytes, index: int) -> bytes:
     if isinstance(whose, IPv4Address):
         return _NEIGHBOUR.pack(48, RTM_NEWNEIGH, _CREATE, 0, 0, 2, index, _PERMANENT, 0, 1) + b"\x08\0\x01\0" + packed + tail
     return _NEIGHBOUR.pack(60, RTM_NEWNEIGH, _CREATE, 0, 0, 10, index, _PERMANENT, 0, 1) + b"\x14\0\x01\0" + packed + tail
+
+
+def flooded(index: int, remote: Address) -> bytes:
+    """A VXLAN device's frames to unknown or many go to this address too (bridge(8), fdb append)."""
+    body = _attribute(2, bytes(6)) + _attribute(1, remote.packed)  # NDA_LLADDR, NDA_DST
+    head = (28 + len(body), RTM_NEWNEIGH, _APPEND, 0, 0, _AF_BRIDGE, index, _PERMANENT | _NO_ARP, _SELF, 0)
+    return _NEIGHBOUR.pack(*head) + body
+
+
+def port_vlan(index: int, vlan: int, *, untagged: bool) -> bytes:
+    """A VLAN of a bridge's port; untagged, it is also that of the frames without a tag that come in there (bridge(8), vlan add)."""
+    flags = 0x2 | 0x4 if untagged else 0  # BRIDGE_VLAN_INFO_PVID, BRIDGE_VLAN_INFO_UNTAGGED
+    body = _attribute(26, _attribute(2, struct.pack("=HH", flags, vlan)))  # IFLA_AF_SPEC, IFLA_BRIDGE_VLAN_INFO
+    return _UP.pack(32 + len(body), RTM_SETLINK, _REQUEST, 0, 0, _AF_BRIDGE, 0, index, 0, 0) + body
 
 
 def bridge(name: str, index: int, *, stp: bool, vlan_filtering: bool) -> bytes:

@@ -10,31 +10,33 @@ import os
 import resource
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
+from itertools import starmap
+from operator import call, index
 from socket import SOCK_CLOEXEC
 from socket import socket as Socket  # noqa: N812 - a method here has that name
 from typing import Any, Protocol
 
 from netlab.errors import HostError, LabError
-from netlab.lab import build, kernel
+from netlab.lab import build
 from netlab.lab.keeper import Keeper
 from netlab.lab.program import Program
+from netlab.lab.syscalls import CLONE_NEWNET
 
 _READY_WITHIN = 10.0
-_BUILDER = str(Path(__file__).with_name("build.py"))
 _SPARE_DESCRIPTORS = 256
-_MAKE, _ENTER = "unshare network namespace", "setns"
-"""What the errors of a process that may not do it have for a file name."""
+_ENTER = "setns"
 # holding the interpreter's lock: it is a matter of a microsecond, and giving it up and taking it again costs as much
-_setns = ctypes.PyDLL(None, use_errno=True).setns
-_setns.argtypes = (ctypes.c_int, ctypes.c_int)
+_libc = ctypes.PyDLL(None, use_errno=True)
+_setns, _socket = _libc.setns, _libc.socket
+_setns.argtypes, _socket.argtypes = (ctypes.c_int, ctypes.c_int), (ctypes.c_int, ctypes.c_int, ctypes.c_int)
 
 
 class Namespaces(Protocol):
-    """The namespaces of a running lab, by number. ``unset`` has the pinned sysctls that could not be set, with their errno."""
+    """The namespaces of a running lab, by number. ``unset`` has the sysctls that could not be set: name, value, errno."""
 
     cookies: list[int]
-    unset: dict[str, int]
+    unset: list[tuple[str, str, int]]
 
     def socket(self, number: int, family: int, kind: int, protocol: int) -> Socket:
         """An ordinary socket that lives in a namespace. Raises OSError as socket(2) does."""
@@ -50,37 +52,48 @@ class Held:
     """Namespaces that this process holds as descriptors: root's way, which needs no other process."""
 
     def __init__(self, program: Program) -> None:
-        _allow_descriptors(2 * len(program.spaces) + _SPARE_DESCRIPTORS)
+        self._limits = _allow_descriptors(2 * len(program.spaces) + _SPARE_DESCRIPTORS)
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _go(self._home)  # root of a user namespace may leave a network namespace of the machine's, but never come back to it
-            built = _in_thread(lambda: build.build(program.plain(), _READY_WITHIN))
+            # root of a user namespace may leave a network namespace of the machine's, but never come back to it
+            if _setns(self._home, CLONE_NEWNET):
+                raise _error(_ENTER)
+            self._built: build.Built = _in_thread(lambda: build.build(program.plain(), _READY_WITHIN))
         except BaseException:
             os.close(self._home)
+            _put_back(*self._limits)
             raise
-        self._namespaces: list[int] = built.namespaces
-        self.cookies: list[int] = built.cookies
-        self.unset: dict[str, int] = built.unset
+        self.cookies, self.unset = self._built.cookies, self._built.unset
 
     def socket(self, number: int, family: int, kind: int, protocol: int) -> Socket:
         """An ordinary socket that lives in a namespace: this thread goes there and comes back (16 us)."""
-        try:
-            _go(self._namespaces[number])
-            return Socket(family, kind | SOCK_CLOEXEC, protocol)
-        finally:
-            _go(self._home)
+        if self._home < 0:
+            raise LabError("the lab is not running: use it in a with statement")
+        calls = (
+            (_setns, self._built.namespaces[number], CLONE_NEWNET),
+            (_socket, index(family), index(kind) | SOCK_CLOEXEC, index(protocol)),
+            (_setns, self._home, CLONE_NEWNET),
+        )
+        # No Python runs between the three: an exception that a signal's handler raises must not leave this thread there.
+        there, fd, back = starmap(call, calls)
+        if there or fd < 0 or back:
+            error = _error(_ENTER if there or back else None)
+            if fd >= 0:
+                os.close(fd)
+            raise error
+        return Socket(family, kind, protocol, fileno=fd)
 
     def descriptor(self, number: int) -> int | None:
         """The namespace's descriptor."""
-        return self._namespaces[number]
+        return self._built.namespaces[number]
 
     def close(self) -> None:
         """Close all descriptors; the kernel takes the namespaces down by itself, in one batch."""
-        namespaces, self._namespaces = self._namespaces, []
-        for fd in namespaces:
-            os.close(fd)
-        if namespaces:
-            os.close(self._home)
+        self._built.close()
+        home, self._home = self._home, -1
+        if home >= 0:
+            os.close(home)
+            _put_back(*self._limits)
 
 
 class Kept:
@@ -88,20 +101,17 @@ class Kept:
 
     def __init__(self, program: Program, keeper: Keeper) -> None:
         self._keeper = keeper
-        reply, _ = keeper.ask("build", file=_BUILDER, program=program.plain(), within=_READY_WITHIN)
+        reply, _ = keeper.ask("build", program=program.plain(), within=_READY_WITHIN)
         if "refused" in reply:
-            number, words, message, space = reply["refused"]
-            error = build.RefusedError(number, words, message)
-            error.space = space
-            raise error
+            raise build.RefusedError(*reply["refused"])
         if "late" in reply:
             raise build.NotReadyError(reply["late"])
         self.cookies: list[int] = reply["cookies"]
-        self.unset: dict[str, int] = reply["unset"]
+        self.unset: list[tuple[str, str, int]] = reply["unset"]
 
     def socket(self, number: int, family: int, kind: int, protocol: int) -> Socket:
         """An ordinary socket that lives in a namespace, handed over by the keeper (50 us)."""
-        _, (fd,) = self._keeper.ask("socket", node=number, family=family, kind=kind, protocol=protocol)
+        _, (fd,) = self._keeper.ask("socket", node=number, family=int(family), kind=int(kind), protocol=protocol)
         return Socket(family, kind, protocol, fileno=fd)
 
     def descriptor(self, number: int) -> int | None:
@@ -119,26 +129,28 @@ def made(program: Program, keeper: Callable[[], Keeper], *, stay: bool) -> Names
             try:
                 return Held(program)
             except PermissionError as error:
-                if error.filename not in (_MAKE, _ENTER):
+                if error.filename not in (build.UNSHARE, _ENTER):
                     raise
         return Kept(program, keeper())
     except build.RefusedError as error:
         raise _refusal(program, error) from error
     except build.NotReadyError as error:
-        late = ", ".join(f"interface {index} of {program.names[number]}" for number, index in error.args[0])
+        late = ", ".join(f"{program.interface(number, index)} of {program.names[number]}" for number, index in error.args[0])
         raise LabError(f"interfaces did not come up within {_READY_WITHIN:.0f} s: {late}") from error
     except OSError as error:
         raise HostError(f"could not build the lab: {error.strerror}: {error.filename or ''}", _fix_of(error)) from error
 
 
-def _go(namespace: int) -> None:
-    if _setns(namespace, build.CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), _ENTER)
+def _error(what: str | None) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), what)
 
 
 def _in_thread(work: Callable[[], Any]) -> Any:
-    """What ``work`` gives or raises, done by a thread of its own: this one's namespace stays what it is."""
+    """What ``work`` gives or raises, done by a thread of its own: this one's namespace stays what it is.
+
+    Who is interrupted while he waits leaves the thread to itself, and what it gives to nobody.
+    """
     result: list[Any] = []
 
     def run() -> None:
@@ -156,19 +168,35 @@ def _in_thread(work: Callable[[], Any]) -> Any:
     return value
 
 
-def _allow_descriptors(count: int) -> None:
-    """Raise the soft limit of open files if a lab needs more than it allows; HostError when the hard one is too low."""
+def _allow_descriptors(more: int) -> tuple[int, int]:
+    """Raise the soft limit of open files if a lab needs more than it allows; gives that from before and the one from now on.
+
+    Raises HostError when the hard limit is too low.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < count:
-        if hard != resource.RLIM_INFINITY and hard < count:
-            raise HostError(f"a lab of this size needs {count} open files, and the limit is {hard}", f"ulimit -n {count}")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    if soft == resource.RLIM_INFINITY or soft >= (count := more + len(os.listdir("/proc/self/fd"))):
+        return soft, soft
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise HostError(f"a lab of this size needs {count} open files, and the limit is {hard}", f"ulimit -Hn {count}, as root")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    return soft, count
+
+
+def _put_back(before: int, now: int) -> None:
+    """The soft limit of open files from before, unless somebody else has changed it since."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before != now == soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
 
 
 def _refusal(program: Program, error: build.RefusedError) -> HostError | LabError:
     where = f"{program.names[error.space]}: " if error.space >= 0 else ""
-    told = f"{where}the kernel refused: {kernel.described(error.message)}: {os.strerror(error.number)}"
-    told += f": {error.words}" if error.words else ""
+    what = error.message
+    if isinstance(what, bytes):
+        from netlab.lab import kernel
+
+        what = kernel.described(what, partial(program.interface, error.space))
+    told = f"{where}the kernel refused: {what}: {os.strerror(error.number)}" + (f": {error.words}" if error.words else "")
     if error.number in (errno.EOPNOTSUPP, errno.ENODEV):
         return HostError(told, "netlab-ns doctor says what this kernel has, and how to get the rest")
     return LabError(told)

@@ -16,7 +16,7 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
 LARGEST_MESSAGE = 1 << 16
@@ -32,7 +32,7 @@ class NotUnderstoodError(Exception):
     """A message that is no parcel: another version of netlab sent it."""
 
 
-def send(to: socket.socket, value: Mapping[str, Any], fds: Sequence[int] = (), flags: int = 0) -> None:
+def send(to: socket.socket, value: dict[str, Any], fds: Sequence[int] = (), flags: int = 0) -> None:
     """Send a parcel; the descriptors stay the sender's own as well. Raises OSError.
 
     A number ``pid`` in it, of the sender or of a child that it has not waited for, is one that the kernel translates for a receiver

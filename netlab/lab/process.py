@@ -36,8 +36,8 @@ class Process:
         log: bool = False,
     ) -> None:
         """Start it. Raises FileNotFoundError or PermissionError when the program cannot be executed."""
-        self.args = [os.fspath(word) for word in args]
-        self.returncode: int | None = None
+        self.returncode: int | None = -1  # until there is something to wait for
+        self.args = [os.fsdecode(word) for word in args]
         self._opened: list[int] = []
         self.stdin: IO[Any] | None = None
         self.stdout: IO[Any] | None = None
@@ -51,14 +51,14 @@ class Process:
                 self._stream("stdout", stdout, 1, ours),
             ]
             given.append(given[1] if stderr == STDOUT else self._stream("stderr", stderr, 2, ours))
-            _, (self._pidfd,) = keeper.ask(
+            reply, (self._pidfd,) = keeper.ask(
                 "spawn",
                 *given,
                 told,
                 node=node,
                 argv=self.args,
-                env=dict(os.environ if env is None else env),
-                cwd=os.fspath(cwd) if cwd is not None else os.getcwd(),
+                env=dict(os.environ) if env is None else {os.fsdecode(name): os.fsdecode(value) for name, value in env.items()},
+                cwd=os.fsdecode(cwd) if cwd is not None else os.getcwd(),
                 log=log,
             )
         except BaseException:
@@ -69,7 +69,8 @@ class Process:
         finally:
             for fd in self._opened:
                 os.close(fd)
-        self.pid = outer_pid(self._pidfd)
+        self.returncode = None
+        self.pid: int = reply["pid"]
         for name, fd in ours:
             mode = ("w" if name == "stdin" else "r") + ("" if text else "b")
             setattr(self, name, open(fd, mode))  # noqa: SIM115
@@ -181,11 +182,13 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
     def release(self) -> None:
-        """Let it run on by itself, until the lab ends; nothing more can be asked of it."""
+        """Let it run on by itself, until the lab ends; nothing more can be asked of it. So it is with one that is forgotten."""
         if self.returncode is None:
+            self.returncode = 0
             os.close(self._status)
             os.close(self._pidfd)
-            self.returncode = 0
+
+    __del__ = release
 
     def close(self) -> None:
         """Close our ends of its pipes, kill it if it still runs, and wait for its end."""
@@ -207,7 +210,12 @@ class Process:
 
 
 def run(
-    start: Callable[..., Process], args: Sequence[str], *, check: bool = False, timeout: float | None = None, **options: Any
+    start: "Callable[..., Process | subprocess.Popen[Any]]",
+    args: Sequence[str],
+    *,
+    check: bool = False,
+    timeout: float | None = None,
+    **options: Any,
 ) -> Any:
     """As subprocess.run: start, wait, and give a CompletedProcess; ``start`` is a node's ``popen``."""
     data = options.pop("input", None)
@@ -216,7 +224,11 @@ def run(
     if data is not None:
         options["stdin"] = PIPE
     with start(args, **options) as process:
-        out, error = process.communicate(data, timeout)
+        try:
+            out, error = process.communicate(data, timeout)
+        except BaseException:
+            process.kill()
+            raise
         done = subprocess.CompletedProcess(process.args, process.wait(), out, error)
     if check:
         done.check_returncode()

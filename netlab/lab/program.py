@@ -6,7 +6,7 @@ from typing import Any
 
 from netlab.lab import messages
 from netlab.topology.pins import sysctls_of
-from netlab.topology.planned import BRIDGE, InterfacePlan, NodePlan, Plan, WireEnd, WirePlan
+from netlab.topology.planned import BRIDGE, InterfacePlan, NodePlan, Plan, VlanDevice, VxlanDevice, WireEnd, WirePlan
 
 NEAR, FAR = "near", "far"
 """The interfaces of a namespace in the middle of a wire, towards the wire's first and second end."""
@@ -29,6 +29,7 @@ _FEATURES = {
 class Program:
     """What lab/build.py carries out, as it wants it; ``middles`` has the number of each middle's namespace, by its link."""
 
+    plan: Plan
     sysctls: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
     spaces: list[tuple[int, list[bytes], list[bytes]]] = field(default_factory=list)
     wires: list[tuple[int, str, int, bytes, int, str, int, bytes, int]] = field(default_factory=list)
@@ -42,10 +43,22 @@ class Program:
         """The part that is carried out, as a mapping."""
         return {name: getattr(self, name) for name in ("sysctls", "spaces", "wires", "offloads", "late", "ready")}
 
+    def interface(self, number: int, index: int) -> str:
+        """What an interface of a namespace is called."""
+        names = {1: "lo"}
+        if number >= len(self.plan.nodes):
+            names |= {NEAR_INDEX: NEAR, FAR_INDEX: FAR, _MIDDLE_BRIDGE: BRIDGE}
+        elif number >= 0:
+            node = self.plan.nodes[number]
+            names |= {node.bridge_index: BRIDGE} if node.bridge else {}
+            for devices in (node.interfaces, node.vlan_devices, node.vrf_devices, node.vxlan_devices):
+                names |= {device.index: device.name for device in devices}
+        return names.get(index, f"interface {index}")
+
 
 def program_of(plan: Plan) -> Program:
     """The program of a plan: the nodes' namespaces in the plan's order, then those in the middle of wires."""
-    made = Program()
+    made = Program(plan)
     sets: dict[tuple[tuple[str, str], ...], int] = {}
     numbers: dict[str, int] = {}
 
@@ -93,11 +106,13 @@ def _features_off(kept: frozenset[str]) -> tuple[str, ...]:
 
 def _middle(wire: WirePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
     """The namespace in a wire's middle: the kernel bridges its two interfaces, or a program forwards between them."""
+    ends = ((wire.a, NEAR_INDEX), (wire.b, FAR_INDEX))
+    ready = [index for end, index in ends if end.interface.up]  # else there is no carrier
     if wire.user_space:
-        return [], [messages.up(NEAR_INDEX), messages.up(FAR_INDEX)], (NEAR_INDEX, FAR_INDEX)
+        return [], [messages.up(NEAR_INDEX), messages.up(FAR_INDEX)], ready
     first = [messages.bridge(BRIDGE, _MIDDLE_BRIDGE, stp=False, vlan_filtering=False)]
     later = [messages.up(_MIDDLE_BRIDGE), *(messages.up(index, _MIDDLE_BRIDGE) for index in (NEAR_INDEX, FAR_INDEX))]
-    return first, later, (NEAR_INDEX, FAR_INDEX)
+    return first, later, ready
 
 
 def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
@@ -124,14 +139,20 @@ def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
     if node.vlan_devices or node.vxlan_devices or node.rules or any(each.port for each in node.interfaces):
         from netlab.lab import kernel
 
+        up = set(ready)
+        ready += [vlan.index for vlan in node.vlan_devices if vlan.parent in up]  # a VXLAN device has no carrier to wait for
         later += kernel.devices(node)
-        ready += [vlan.index for vlan in node.vlan_devices] + [vxlan.index for vxlan in node.vxlan_devices]
+        for vlan in node.vlan_devices:
+            later += _device(vlan, masters.get(vlan.master, 0), up=vlan.parent in up)
+        for vxlan in node.vxlan_devices:
+            later += _device(vxlan, masters.get(vxlan.master, 0))
     index = {"": 0, "lo": 1} | {interface.name: interface.index for interface in node.interfaces}
     for device in (node.vlan_devices, node.vxlan_devices, node.vrf_devices):
         index |= {one.name: one.index for one in device}
     for route in node.routes:
-        if route.kind == "unicast" and not (route.metric or route.table or route.source or route.mtu):
-            later.append(messages.route(route.destination, route.via, index[route.interface]))
+        via, plain = route.via, not (route.metric or route.table or route.source or route.mtu)
+        if plain and via is not None and via.version == route.destination.version:
+            later.append(messages.plain_route(route.destination, via, index[route.interface]))
         else:
             later.append(
                 messages.route(
@@ -150,9 +171,14 @@ def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
 
 
 def _interface(interface: InterfacePlan, master: int, silent: bool) -> list[bytes]:
-    """Into its bridge or VRF first (entering a VRF takes IPv6 addresses away), then the addresses, then up."""
+    """Into its bridge or VRF, with its addresses where it has a stack to use them, and up."""
     if silent:
         return [messages.up(interface.index, master, up=interface.up)]
-    made = [messages.up(interface.index, master, up=False)] if master else []
-    made += [messages.address(address, interface.index) for address in interface.addresses]
-    return [*made, messages.up(interface.index)] if interface.up else made
+    return _device(interface, master, up=interface.up)
+
+
+def _device(device: InterfacePlan | VlanDevice | VxlanDevice, master: int, *, up: bool = True) -> list[bytes]:
+    """Into its VRF first, since entering that takes IPv6 addresses away, then the addresses, then up."""
+    made = [messages.up(device.index, master, up=False)] if master else []
+    made += [messages.address(address, device.index) for address in device.addresses]
+    return [*made, messages.up(device.index)] if up else made

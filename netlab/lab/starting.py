@@ -66,11 +66,13 @@ def _command(node: "LabNode", command: Command) -> None:
             )
         except OSError as error:
             raise SpecError(Problem(command.place, f"{node.name}: {command.argv[0]}: {error.strerror}")) from None
-        if command.ready is not None:
-            _await(node, command, command.ready, process, output)
-        elif not command.background:
-            _finish(node, command, process, output)
-        process.release()
+        try:
+            if command.ready is not None:
+                _await(node, command, command.ready, process, output)
+            elif not command.background:
+                _finish(node, command, process, output)
+        finally:
+            process.release()
     finally:
         os.close(output)
 

@@ -4,7 +4,6 @@ Such a lab listens on an abstract Unix socket, "netlab/UID/NAME" (unix(7)): bind
 name is gone with the lab's keeper. It does not know what a lab has in it: described.py does.
 """
 
-import array
 import errno
 import os
 import re
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from netlab.errors import NetlabError
+from netlab.lab import parcels
 
 LONGEST_NAME = 64
 _LONGEST_OWN = 56  # leaves room for a number behind it
@@ -30,8 +30,6 @@ _LISTENS = 1 << 16  # __SO_ACCEPTCON, in the flags of /proc/net/unix
 _SEQPACKET = 5
 _ANSWER_WITHIN = 5.0
 _END_WITHIN = 10.0
-_LARGEST_REPLY = 1 << 16
-_MOST_DESCRIPTORS = 253  # SCM_MAX_FD: the kernel passes no more at once
 _CREDENTIALS = struct.Struct("=iII")
 
 
@@ -161,29 +159,22 @@ class Connection:
 
     def ask(self, do: str, **request: Any) -> tuple[dict[str, Any], list[int]]:
         """One request and its answer, with descriptors. Raises RefusedError, GoneError."""
-        from msgspec import msgpack
-
         try:
-            self._socket.send(msgpack.encode({"do": do, **request}))
-            fds = array.array("i")
-            data, ancillary, _, _ = self._socket.recvmsg(
-                _LARGEST_REPLY, socket.CMSG_SPACE(_MOST_DESCRIPTORS * fds.itemsize), socket.MSG_CMSG_CLOEXEC
-            )
+            parcels.send(self._socket, {"do": do, **request})
+            reply, fds = parcels.receive(self._socket)
         except TimeoutError:
             raise UnreachableError(
                 f"the lab {self.lab.name} does not answer: its process {self.pid} is busy, stopped or stuck"
             ) from None
+        except parcels.NotUnderstoodError:
+            raise RefusedError(f"the lab {self.lab.name} was built by another version of netlab: it can only be ended") from None
         except OSError:
-            data, ancillary = b"", []
-        if not data:
+            reply = None
+        if reply is None:
             raise GoneError(f"the lab {self.lab.name} was ended meanwhile")
-        for level, kind, rights in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                fds.frombytes(rights[: len(rights) - len(rights) % fds.itemsize])
-        reply = msgpack.decode(data, type=dict[str, Any])
         if "errno" in reply:
             raise RefusedError(f"the lab {self.lab.name} cannot: {reply['what']}{': ' if reply['what'] else ''}{reply['message']}")
-        return reply, list(fds)
+        return reply, fds
 
     @property
     def gone(self) -> bool:

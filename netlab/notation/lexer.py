@@ -1,8 +1,6 @@
 """Reads a line of notation from left to right and says where it stopped. Knows characters and columns, not calls or packets."""
 
-import difflib
 import re
-from collections.abc import Iterable
 
 from netlab.notation.calls import Bound
 from netlab.units import Duration
@@ -22,14 +20,6 @@ class NotationError(ValueError):
     def __init__(self, message: str, offset: int = 0, fix: str = "") -> None:
         self.message, self.offset, self.fix = message, offset, fix
         super().__init__(f"column {offset + 1}: {message}" + (f"; {fix}" if fix else ""))
-
-
-def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """``did you mean "x"?``, or "" when nothing is close."""
-    pool = list(candidates)
-    by_lower = {candidate.lower(): candidate for candidate in pool}
-    close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
-    return f'did you mean "{by_lower[close[0]]}"?' if close else ""
 
 
 class Scanner:

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from netlab.notation.calls import Bound, Call, CallText, JoinText, Result, RunText
 from netlab.notation.constants import known
-from netlab.notation.lexer import IDENTIFIER, Scanner, did_you_mean, parse_bounds
+from netlab.notation.lexer import IDENTIFIER, Scanner, parse_bounds
 from netlab.notation.parse_results import read_result
 from netlab.notation.parse_values import looks_constant, parse_value
 from netlab.notation.signatures import SIGNATURES, Parameter, Signature
+from netlab.notation.spelling import did_you_mean
 from netlab.notation.values import BadPointer, Buffer, Constant, Name, Number, Rights, SocketAddress, Structure, Text, Value
 
 RESERVED = frozenset({"BUF", "NONE", "NULL", "BADPTR", "buf", "rights", "unspec", "unixfamilyonly", "join", "run"})

@@ -4,10 +4,11 @@ import re
 
 from netlab.notation.calls import Bound
 from netlab.notation.icmp import ALIASES, KINDS
-from netlab.notation.lexer import Scanner, did_you_mean, parse_bounds
+from netlab.notation.lexer import Scanner, parse_bounds
 from netlab.notation.packets import PacketPattern
 from netlab.notation.parse_values import parse_value
 from netlab.notation.pattern import pattern
+from netlab.notation.spelling import did_you_mean
 from netlab.notation.values import Buffer, Text
 
 PROTOCOLS = ("tcp", "udp", "icmp", "icmp6", "arp")

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from netlab.notation.calls import Result
 from netlab.notation.constants import canonical_errno, combined, is_errno, is_signal, known, suggest, suggest_errno
-from netlab.notation.lexer import IDENTIFIER, NotationError, Scanner, did_you_mean
+from netlab.notation.lexer import IDENTIFIER, NotationError, Scanner
 from netlab.notation.parse_values import number, parse_value
+from netlab.notation.spelling import did_you_mean
 from netlab.notation.values import Constant, Number
 
 _OUT = re.compile(r"\s+out(?:\s+|$)")

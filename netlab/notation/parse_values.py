@@ -7,7 +7,8 @@ import ipaddress
 import re
 
 from netlab.notation.constants import known, suggest
-from netlab.notation.lexer import IDENTIFIER, Scanner, did_you_mean
+from netlab.notation.lexer import IDENTIFIER, Scanner
+from netlab.notation.spelling import did_you_mean
 from netlab.notation.values import (
     BadPointer,
     Buffer,

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
 
 from netlab.errors import Place
-from netlab.notation.packets import PacketPattern
 from netlab.topology.networks import Address, Interface, Network
 from netlab.units import Duration
+
+if TYPE_CHECKING:  # few networks have a pattern, and what reads them takes longer to import than this
+    from netlab.notation.packets import PacketPattern
 
 __all__ = [
     "Command",
@@ -196,7 +199,7 @@ class Rule:
     ``action`` is "drop" or "hold"; a held packet waits at ``barrier`` until a ``release:`` step.
     """
 
-    match: PacketPattern
+    match: "PacketPattern"
     action: str
     occurrences: frozenset[int] = frozenset()
     barrier: str = ""

@@ -21,7 +21,9 @@ from netlab.lab.lab import LabNode
 from netlab.lab.process import outer_pid
 from netlab.observe.procfs import inside_call
 
-_AGENT = Path(__file__).with_name("agent.py")
+AGENT = Path(__file__).with_name("agent.py")
+"""The file that nodes fork into; a lab that is told of it beforehand has it ready (``Lab(topology, forks=AGENT)``)."""
+
 _PAUSE = 0.0002
 
 
@@ -69,7 +71,7 @@ class AgentProcess:
         ours, theirs = socket.socketpair()
         status, told = os.pipe2(os.O_CLOEXEC)
         try:
-            pid, pidfd = node.fork(_AGENT, theirs.fileno(), told)
+            pid, pidfd = node.fork(AGENT, theirs.fileno(), told)
         finally:
             theirs.close()
             os.close(told)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,11 +147,29 @@ def test_a_sysctl_that_the_kernel_lacks_is_an_error_of_this_machine() -> None:
         pass
 
 
+def test_a_program_that_takes_too_long_is_killed_and_not_waited_for() -> None:
+    with Lab(one_host()) as lab:
+        began = time.monotonic()
+        with pytest.raises(subprocess.TimeoutExpired):
+            lab["host"].run(["sleep", "60"], timeout=0.05)
+        assert time.monotonic() - began < 10
+
+
+def test_programs_are_started_from_many_threads_each_in_its_node() -> None:
+    with Lab(two_hosts()) as lab, ThreadPoolExecutor(4) as pool:
+        nodes = ["client", "server"] * 10
+        names = pool.map(lambda name: lab[name].run(["hostname"], capture_output=True, text=True).stdout.strip(), nodes)
+        assert list(names) == nodes
+        assert os.readlink("/proc/thread-self/ns/net") == os.readlink("/proc/self/ns/net")
+
+
 def test_a_keeper_that_was_killed_is_reported_not_waited_for() -> None:
     with Lab(one_host()) as lab:
         lab["host"].run(["true"], check=True)
-        os.kill(lab.keeper.pid, signal.SIGKILL)
-        assert until(lambda: not alive(lab.keeper.pid))
+        outer = lab.keeper.pid
+        first = int(Path(f"/proc/{outer}/task/{outer}/children").read_text())
+        os.kill(outer, signal.SIGKILL)
+        assert until(lambda: not alive(outer) and not alive(first))
         with pytest.raises(LabError, match="keeper is gone"):
             lab["host"].run(["true"])
 

@@ -1,8 +1,7 @@
-"""Labs beside one another, inside of one another, in threads, and in processes that fork: each is its own, and ends with its owner."""
+"""Labs beside one another, inside of one another and in threads: each is its own, and ends with its owner."""
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,10 +43,10 @@ def hello(lab, word=b"hello"):
 """
 
 
-def started(script: str, *, rootless: bool = False, **options: Any) -> "subprocess.Popen[str]":
+def started(script: str, *arguments: str, rootless: bool = False) -> "subprocess.Popen[str]":
     """A program that builds labs, as root or as a user without rights."""
-    argv = [*(UNPRIVILEGED if rootless else []), sys.executable, "-W", "error", "-c", PRELUDE + script]
-    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    argv = [*(UNPRIVILEGED if rootless else []), sys.executable, "-W", "error", "-c", PRELUDE + script, *arguments]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def told(process: "subprocess.Popen[str]") -> list[Any]:
@@ -127,24 +126,6 @@ class TestInOneProcess:
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(work, range(8))) == [(f"thread {number}".encode(), "server\n", True) for number in range(8)]
 
-    @pytest.mark.usefixtures("nothing_left")
-    def test_threads_that_use_one_lab_at_the_same_time_share_one_keeper(self) -> None:
-        for _ in range(5):
-            together = Barrier(8)
-            with Lab(two_hosts()) as lab:
-
-                def work(number: int, lab: Lab = lab, together: Barrier = together) -> tuple[str, int]:
-                    node = lab[("client", "server")[number % 2]]
-                    together.wait(20)
-                    with node.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
-                        made.bind((node.address, 0))
-                        return str(node.run(["hostname"], capture_output=True, text=True).stdout), lab.keeper.pid
-
-                with ThreadPoolExecutor(8) as pool:
-                    names, pids = zip(*pool.map(work, range(8)), strict=True)
-                assert names == ("client\n", "server\n") * 4
-                assert len(set(pids)) == 1
-
 
 class TestInSeveralProcesses:
     @PRIVILEGES
@@ -153,12 +134,12 @@ class TestInSeveralProcesses:
 labs = [Lab(two_hosts()).__enter__() for _ in range(5)]
 tell("ready")
 sys.stdin.readline()
-tell([hello(lab, f"{sys.argv[1:]} {number}".encode()) for number, lab in enumerate(labs)])
+tell([hello(lab, f"{sys.argv[1]} {number}".encode()) for number, lab in enumerate(labs)])
 tell([lab["server"].run(["hostname"], capture_output=True, text=True).stdout for lab in labs])
 for lab in labs:
     lab.__exit__(None, None, None)
 """
-        processes = [started(script, rootless=rootless) for _ in range(4)]
+        processes = [started(script, str(process), rootless=rootless) for process in range(4)]
         for process in processes:
             assert process.stdout is not None
             assert process.stdout.readline() == '"ready"\n'
@@ -166,8 +147,8 @@ for lab in labs:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        for process in processes:
-            assert told(process) == [[f"[] {number}" for number in range(5)], ["server\n"] * 5]
+        for which, process in enumerate(processes):
+            assert told(process) == [[f"{which} {number}" for number in range(5)], ["server\n"] * 5]
 
     def test_workers_of_pytest(self, tmp_path: Path) -> None:
         (tmp_path / "test_labs.py").write_text(
@@ -194,26 +175,28 @@ class TestInsideOfOneAnother:
 with Lab(two_hosts()) as lab:
     tell([hello(lab, b"inner"), lab.rootless, lab["server"].run(["hostname"], capture_output=True, text=True).stdout])
 """
+    OUTER = f"""
+if sys.argv[1:] == ["inner"]:
+    {INNER.strip().replace("tell", "    tell").replace(chr(10), chr(10) + "    ")}
+    sys.exit()
+with Lab(two_hosts()) as lab, lab["server"].socket() as listener:
+    listener.bind(("10.0.0.2", 8080)); listener.listen()
+    done = lab["client"].run([*sys.orig_argv, "inner"], capture_output=True, text=True)
+    listener.setblocking(False)
+    try:
+        listener.accept()
+        tell("the inner client has reached the outer server")
+    except BlockingIOError:
+        tell(json.loads(done.stdout))
+    tell(done.stderr)
+    listener.close()
+    tell(hello(lab))
+"""
 
     @PRIVILEGES
     def test_a_program_in_a_host_builds_a_lab_of_the_same_names_and_addresses(self, rootless: bool) -> None:
-        script = f"""
-inner = {PRELUDE + self.INNER!r}
-with Lab(two_hosts()) as lab:
-    with lab["server"].socket() as listener:
-        listener.bind(("10.0.0.2", 8080)); listener.listen()
-        done = lab["client"].run([sys.executable, "-W", "error", "-c", inner], capture_output=True, text=True)
-        listener.setblocking(False)
-        try:
-            listener.accept()
-            tell("the inner client has reached the outer server")
-        except BlockingIOError:
-            tell(hello_of := done.stdout)
-    tell(done.stderr)
-    tell(hello(lab))
-"""
-        outer, errors, after = told(started(script, rootless=rootless))
-        assert (json.loads(outer), errors, after) == (["inner", False, "server\n"], "", "hello")
+        inner = ["inner", False, "server\n"]
+        assert told(started(self.OUTER, rootless=rootless)) == [inner, "", "hello"]
 
     def test_a_user_without_rights_builds_one_in_a_host_of_roots(self) -> None:
         if os.geteuid() != 0:
@@ -227,18 +210,34 @@ with Lab(two_hosts()) as lab:
     @PRIVILEGES
     def test_four_deep(self, rootless: bool) -> None:
         script = """
-def deeper(depth):
-    if depth == 0:
-        return []
-    with Lab(two_hosts()) as lab:
-        word = hello(lab, str(depth).encode())
-        inner = source + f"tell(deeper({depth - 1}))"
-        done = lab["client"].run([sys.executable, "-c", prelude + f"prelude = {prelude!r}; source = {source!r}; " + inner],
-                                 capture_output=True, text=True)
-        if done.stderr:
-            raise RuntimeError(done.stderr)
-        return [word, *json.loads(done.stdout)]
+depth, below = int(sys.argv[1]), []
+with Lab(two_hosts()) as lab:
+    if depth > 1:
+        done = lab["client"].run([*sys.orig_argv[:-1], str(depth - 1)], capture_output=True, text=True)
+        assert not done.stderr, done.stderr
+        below = json.loads(done.stdout)
+    tell([hello(lab, sys.argv[1].encode()), *below])
 """
-        whole = f"prelude = {PRELUDE!r}\nsource = {script!r}\n{script}\ntell(deeper(4))"
-        inner = whole.replace('f"prelude = {prelude!r}; source = {source!r}; "', '"prelude = " + repr(prelude) + "\\nsource = " + repr(source) + "\\n"')
-        assert told(started(inner, rootless=rootless)) == [["4", "3", "2", "1"]]
+        assert told(started(script, "4", rootless=rootless)) == [["4", "3", "2", "1"]]
+
+    def test_root_of_a_user_namespace_that_shares_the_machines_network(self) -> None:
+        """It may leave the machine's network namespace and never come back, as in a container that shares it."""
+        argv = ["unshare", "--user", "--map-root-user", sys.executable, "-W", "error", "-c", PRELUDE + self.INNER]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout)[::2] == ["inner", "server\n"]
+
+    @PRIVILEGES
+    def test_a_lab_that_stays_in_a_host_ends_with_the_lab_that_the_host_is_in(self, rootless: bool) -> None:
+        script = """
+import labs
+with Lab(two_hosts()) as lab:
+    up = lab["client"].run(labs.command("up", "two-hosts", "--name", "inner"), capture_output=True, text=True)
+    listed = [lab[name].run(labs.command("ls", "--json"), capture_output=True, text=True) for name in ("client", "server")]
+    tell([up.returncode, up.stderr, *[[each["name"] for each in json.loads(one.stdout)] for one in listed]])
+    inside = labs.below(lab.keeper.pid)
+    tell(len(inside) > 2)
+tell(labs.until(lambda: not any(labs.alive(pid) for pid in inside)))
+"""
+        # a name is of a network namespace: the server's has none
+        assert told(started(script, rootless=rootless)) == [[0, "", ["inner"], []], True, True]

@@ -89,6 +89,7 @@ def test_every_kind_of_device_and_wire() -> None:
         "a: address 10.9.0.1/32 on lo",
         "b: address 10.2.0.2/24 on eth0",
         "b: address 10.0.0.2/24 on eth1",
+        *2 * ["a: route unreachable default metric 4278198272 table 10"],
     ]
 
 

@@ -12,7 +12,8 @@ from netlab.errors import HostError
 from netlab.topology.load import load_topology
 from netlab.topology.plan import plan
 
-NO_ROUTE = {4: [errno.ENETUNREACH, 3, 0, True], 6: [errno.ENETUNREACH, 1, 0, True]}
+# What the VRFs' last routes answer (unreachable): in IPv4 host unreachable, in IPv6 no route.
+NO_ROUTE = {4: [errno.EHOSTUNREACH, 3, 1, True], 6: [errno.ENETUNREACH, 1, 0, True]}
 EXPECTED = {
     f"IPv{family}": {
         "red1 and blue1 have the same address": True,

@@ -4,6 +4,7 @@ What comes out is read as if it had been written so, and every value has the pla
 most keys mean.
 """
 
+from netlab.document import Sources
 from netlab.errors import SpecError
 from netlab.topology.expanding.groups import Budget, Groups, members, with_members
 from netlab.topology.expanding.include import Entries, gathered
@@ -14,13 +15,13 @@ from netlab.validate import Problems
 from netlab.yaml_nodes import Node
 
 
-def expanded(node: Node, settings: Settings, problems: Problems) -> tuple[Node, set[str]]:
+def expanded(node: Node, settings: Settings, problems: Problems, sources: Sources | None = None) -> tuple[Node, set[str]]:
     """The plain topology, and the names in it of which it is told already that they are neither nodes nor groups.
 
     What is wrong with groups and links is added to ``problems``, and left out where it must be. Raises SpecError for what is wrong
-    with files and variables, without which nothing else can be told.
+    with files and variables, without which nothing else can be told. ``sources`` gets what the included files hold.
     """
-    whole, declared = gathered(node, problems)
+    whole, declared = gathered(node, problems, sources)
     if problems:
         raise SpecError(*problems)
     whole = Variables(declared, settings, problems).filled(whole)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from netlab.errors import Place, Problem, SpecError
 from netlab.topology.expanding.include import Entries
 from netlab.topology.reading.nodes import RESERVED
-from netlab.topology.schema.written import GroupKeys
+from netlab.topology.schema.forms import GroupKeys
 from netlab.validate import Problems, validated
 from netlab.yaml_nodes import Node
 

@@ -6,7 +6,7 @@ It does not know what a node or a link is, beyond that nodes have names and link
 import os
 from pathlib import Path
 
-from netlab.document import MAX_NODES, Document
+from netlab.document import MAX_NODES, Document, Sources
 from netlab.errors import SpecError
 from netlab.validate import Problems, shown
 from netlab.yaml_nodes import Node
@@ -21,9 +21,12 @@ _JOINED = {"nodes": "a mapping", "vars": "a mapping", "links": "a list", "overla
 _OWN = ("include", "name")
 
 
-def gathered(root: Node, problems: Problems) -> tuple[Node, Entries]:
-    """The whole topology without its ``include`` and ``vars``, and the variables that it declares, the last value of each."""
-    files = _Files(problems)
+def gathered(root: Node, problems: Problems, sources: Sources | None = None) -> tuple[Node, Entries]:
+    """The whole topology without its ``include`` and ``vars``, and the variables that it declares, the last value of each.
+
+    ``sources`` gets what the included files hold.
+    """
+    files = _Files(problems, {} if sources is None else sources)
     files.add(root, [])
     fields = dict(root.fields or {})
     if len(files.found) > 1:
@@ -41,8 +44,8 @@ def gathered(root: Node, problems: Problems) -> tuple[Node, Entries]:
 class _Files:
     """The files of one topology, those included before those that include them, each once."""
 
-    def __init__(self, problems: Problems) -> None:
-        self._problems = problems
+    def __init__(self, problems: Problems, sources: Sources) -> None:
+        self._problems, self._sources = problems, sources
         self._seen: set[str] = set()
         self._weight = 0
         self.found: list[Node] = []
@@ -74,12 +77,14 @@ class _Files:
             self._say(entry, f"files include each other more than {MAX_DEPTH} levels deep")
         elif real not in self._seen:
             self._read(path, entry, above)
+        else:
+            self._sources.setdefault(str(path), None)
 
     def _read(self, path: Path, entry: Node, above: list[str]) -> None:
         if len(self._seen) >= MAX_FILES:
             raise SpecError(*self._problems, entry.problem(message=f"more than {MAX_FILES} files are included"))
         try:
-            root = Document.read(path, entry.place()).root
+            root = Document.read(path, entry.place(), self._sources).root
         except SpecError as error:
             self._seen.add(os.path.realpath(path))
             self._problems.extend(error.problems)

@@ -10,7 +10,7 @@ from netlab.topology.expanding.groups import Budget, Groups
 from netlab.topology.expanding.include import Entries
 from netlab.topology.expanding.keyed import End, Pair, by_direction, by_node
 from netlab.topology.expanding.pieces import cut
-from netlab.topology.schema.written import FORMS, PathKeys
+from netlab.topology.schema.forms import FORMS, PathKeys
 from netlab.validate import Problems, did_you_mean, named, shown, validated
 from netlab.yaml_nodes import Node
 

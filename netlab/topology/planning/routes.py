@@ -15,8 +15,9 @@ from netlab.topology.segments import Attachment
 from netlab.topology.spec import Node, Route
 
 _DEFAULT: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
-_LARGE = 64
+_LARGE = 32
 _MAIN = 254
+_LAST = 4278198272  # the metric that vrf.rst has for it: after every other
 _METRIC6 = 1024  # what the kernel gives an IPv6 route without one
 
 
@@ -30,10 +31,23 @@ def routes_of(nodes: Sequence[Node], attachments: dict[str, list[Attachment]]) -
     if any(node.kind in ("router", "nat") for node in nodes):
         instances = [one for node in nodes for one in _instances(node, attachments.get(node.name, []))]
         found = _computed(instances, {node.name for node in nodes if node.auto_routes}, given)
+    for node in nodes:
+        if node.vrfs:
+            found.setdefault(node.name, []).extend(_ends(node))
     for name, routes in given.items():
         taken = {_key(route) for route in routes}
         found[name] = [route for route in found.get(name, []) if _key(route) not in taken] + routes
     return {name: tuple(routes) for name, routes in found.items()}
+
+
+def _ends(node: Node) -> list[RoutePlan]:
+    """The last route of each VRF's tables: without it, what a table does not know is sought in the main one (the kernel's
+    Documentation/networking/vrf.rst)."""
+    return [
+        RoutePlan(destination=_DEFAULT[family], kind="unreachable", metric=_LAST, table=vrf.table)
+        for vrf in node.vrfs
+        for family in (4, 6)
+    ]
 
 
 def _instances(node: Node, attachments: list[Attachment]) -> list[Instance]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from netlab.document import Sources
 from netlab.errors import Place, Problem
 from netlab.topology.networks import Address
 from netlab.topology.reading.node_nat import nat_of
@@ -85,12 +86,21 @@ def node_of(name: str, file: NodeFile, place: Place, problems: list[Problem]) ->
 
 
 def resolved(
-    nodes: Sequence[Node], links: Sequence[Link], overlays: Sequence[Overlay], file: TopologyFile, problems: list[Problem]
+    nodes: Sequence[Node],
+    links: Sequence[Link],
+    overlays: Sequence[Overlay],
+    file: TopologyFile,
+    problems: list[Problem],
+    sources: Sources | None = None,
 ) -> tuple[Node, ...]:
-    """The nodes in full: what ``node_of`` left out, now that it is known who is whose neighbour."""
+    """The nodes in full: what ``node_of`` left out, now that it is known who is whose neighbour. ``sources`` gets what the files
+    hold that nodes have a copy of."""
     around = Surroundings(nodes, links, overlays, file, problems)
     read: dict[str, str | Problem] = {}
-    return tuple([_resolved(node, file.nodes[node.name], around, read, problems) for node in nodes])
+    made = tuple([_resolved(node, file.nodes[node.name], around, read, problems) for node in nodes])
+    if sources is not None:
+        sources.update((path, held.encode()) for path, held in read.items() if isinstance(held, str))
+    return made
 
 
 def _resolved(node: Node, file: NodeFile, around: Surroundings, read: dict[str, str | Problem], problems: list[Problem]) -> Node:

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from netlab.errors import Problem
-from netlab.notation.lexer import NotationError
-from netlab.notation.parse import parse_packet
 from netlab.topology.reading.shapes import shape_of
 from netlab.topology.schema.link import Impair, RuleFile, ShapeFile
 from netlab.topology.spec import Rule, Shape
@@ -81,6 +79,9 @@ def directions_of(key: str, node: Node, ends: Sequence[str], nodes: Iterable[str
 
 
 def _rule(file: RuleFile, problems: list[Problem]) -> Rule | None:
+    from netlab.notation.lexer import NotationError  # most networks have no rule, and need not wait for these
+    from netlab.notation.parse import parse_packet
+
     try:
         pattern = parse_packet(file.match)
     except NotationError as error:
