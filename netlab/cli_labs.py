@@ -16,11 +16,8 @@ from netlab.cli_options import settings_option
 
 if TYPE_CHECKING:
     from netlab.lab.described import Described
-    from netlab.lab.exposed import Exposed
-    from netlab.lab.keeper import Keeper
+    from netlab.lab.records import Exposed
     from netlab.lab.staying import Connection, Staying
-    from netlab.topology.planned import Plan
-    from netlab.topology.spec import Topology
 
 _SHOWN = 24
 
@@ -35,22 +32,28 @@ def up(topology: str, name: str | None, settings: dict[str, str], expose: bool, 
     """Build the network of TOPOLOGY, a file or a name, and let it stay until it is taken down."""
     from netlab.errors import HostError
     from netlab.lab.keeper import Keeper
-    from netlab.lab.staying import LONGEST_NAME, is_name
 
-    if name is not None and not is_name(name):
-        allowed = f"at most {LONGEST_NAME} letters, digits, '.', '_' and '-', the first a letter or a digit"
-        raise click.UsageError(f"{name!r} cannot be a lab's name: {allowed}")
     if expose and os.geteuid() != 0:
         raise HostError("only root can name namespaces under /run/netns", "sudo netlab-ns up --expose ..., or leave out --expose")
-    with Keeper.begin() as keeper:  # it starts while the topology is read
-        from netlab.topology.load import find_topology, load_topology
+    with Keeper.begin() as keeper:  # it starts while all else is imported and the topology is read
+        from netlab.lab.described import json_of, read
+        from netlab.lab.staying import LONGEST_NAME, TakenError, is_name
+        from netlab.topology.find import topology_file
+        from netlab.up import build
 
-        file = find_topology(topology, None)
-        described, shortfalls = _built(load_topology(file, settings), os.path.abspath(file), name, keeper)
+        if name is not None and not is_name(name):
+            allowed = f"at most {LONGEST_NAME} letters, digits, '.', '_' and '-', the first a letter or a digit"
+            raise click.UsageError(f"{name!r} cannot be a lab's name: {allowed}")
+        try:
+            lab, shortfalls = build(topology_file(topology), settings, name, keeper)
+        except TakenError:
+            raise click.UsageError(f"a lab {name} stays already; netlab-ns down {name} ends it") from None
+    with connected(lab) as connection:
+        described = read(connection)
     if expose:
         _expose(described)
     if as_json:
-        click.echo(_json(described))
+        click.echo(json_of(described))
         return
     for line in _told(described, _SHOWN):
         click.echo(line)
@@ -80,7 +83,7 @@ def down(names: Sequence[str], every: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list, with every node and its addresses.")
 def ls(names: Sequence[str], as_json: bool) -> None:
     """List the labs that stay; with a NAME, that lab's nodes and their addresses. Root sees the labs of all users."""
-    from netlab.lab.described import read
+    from netlab.lab.described import json_of, read
     from netlab.lab.staying import staying
 
     own = os.geteuid()
@@ -94,7 +97,7 @@ def ls(names: Sequence[str], as_json: bool) -> None:
                 raise
             error.show()
     if as_json:
-        click.echo(_json(found))
+        click.echo(json_of(found))
     elif names:
         for described in found:
             for line in _told(described):
@@ -109,9 +112,9 @@ def ls(names: Sequence[str], as_json: bool) -> None:
 def gc(dry_run: bool) -> None:
     """Remove what labs that died left: names under /run/netns that --expose made; everything else ends with its lab."""
     from netlab.errors import HostError
-    from netlab.lab import exposed
+    from netlab.lab import exposed, records
 
-    dead = [record for record in exposed.records() if not _lives(record)]
+    dead = [record for record in records.every() if not _lives(record)]
     if dead and not dry_run and os.geteuid() != 0:
         raise HostError(f"only root can remove what {', '.join(record.lab for record in dead)} left", "sudo netlab-ns gc")
     for record in dead:
@@ -122,50 +125,15 @@ def gc(dry_run: bool) -> None:
         click.echo("nothing is left of labs that died")
 
 
-def _built(topology: "Topology", file: str, name: str | None, keeper: "Keeper") -> "tuple[Described, tuple[str, ...]]":
-    """Build a lab and let it stay; gives what it says of itself, and what this machine did not let it have."""
-    from netlab.impair.shaping import shape
-    from netlab.lab.described import describe, read, sealed
-    from netlab.lab.lab import Lab
-    from netlab.lab.staying import TakenError, claim, usable_name
-
-    lab = Lab(topology, stay=True, keeper=keeper)
-    _refuse_rules(lab.plan)
-    try:
-        listener, staying = claim(name or usable_name(topology.name), exactly=name is not None)
-    except TakenError:
-        raise click.UsageError(f"a lab {name} stays already; netlab-ns down {name} ends it") from None
-    with listener, lab:
-        lab.noted += shape(lab)
-        lab.start()
-        numbers = {node.name: node.space.number for node in lab.nodes.values()}
-        described = describe(staying, lab.plan, numbers, topology=topology.name, file=file, rootless=lab.rootless)
-        shortfalls = lab.shortfalls
-        lab.hand_over(listener, sealed(described))
-    with connected(staying) as connection:
-        return read(connection), shortfalls
-
-
-def _refuse_rules(plan: "Plan") -> None:
-    from netlab.errors import HostError
-
-    for wire in plan.wires:
-        if wire.user_space:
-            raise HostError(
-                f"link {wire.link} has rules that look at packets one by one; a run carries those out, a lab that stays cannot",
-                "take the rules out of the topology, or use quantities (delay, loss, rate), which the kernel carries out",
-            )
-
-
 def _expose(described: "Described") -> None:
-    from netlab.lab import exposed
+    from netlab.lab import exposed, records
     from netlab.lab.staying import Staying
 
     lab = Staying(described.uid, described.name)
     try:
         with connected(lab) as connection:
             opened = {node.name: partial(_network, connection, node.number) for node in described.nodes}
-            left = exposed.read(lab.name)
+            left = records.read(lab.name)
             if left is not None:  # of a lab that died: the name is ours now
                 exposed.conceal(left)
             exposed.expose(lab.name, described.id, opened)
@@ -191,10 +159,12 @@ def _end(lab: "Staying") -> None:
         if not isinstance(error.__cause__, GoneError):
             raise
     if lab.uid == 0:
-        from netlab.lab import exposed
+        from netlab.lab import records
 
-        record = exposed.read(lab.name)
+        record = records.read(lab.name)
         if record is not None:
+            from netlab.lab import exposed
+
             exposed.conceal(record)
 
 
@@ -252,9 +222,3 @@ def _table(found: "Sequence[Described]", *, users: bool) -> Iterator[str]:
     widths = [max(map(len, column)) for column in columns]
     for row in zip(*columns, strict=True):
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _json(found: "Described | Sequence[Described]") -> str:
-    import msgspec
-
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()

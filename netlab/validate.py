@@ -33,15 +33,23 @@ class Piece(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _remember(cls, data: Any, handler: ModelWrapValidatorHandler[Any], info: ValidationInfo) -> Any:
-        # one mapping may stand in many places, as that of a group's members does
-        before: dict[tuple[type, int], Any] = info.context if info.context is not None else {}
-        made = before.get((cls, id(data))) if isinstance(data, Fields) else None
-        if made is None:
+        if not isinstance(data, Fields):
             made = handler({} if data is None and not _required(cls) else data)
-            made._node = data.node if isinstance(data, Fields) else Node("", 0, 0)
-            if isinstance(data, Fields):
-                before[cls, id(data)] = made
-        return made
+            made._node = Node("", 0, 0)
+            return made
+        # one mapping may stand in many places, as that of a group's members does: it is read once, right or wrong
+        before: dict[tuple[type, int], Any] = info.context if info.context is not None else {}
+        found = before.get((cls, id(data)))
+        if found is None:
+            try:
+                found = handler(data)
+                found._node = data.node
+            except ValidationError as error:
+                found = error
+            before[cls, id(data)] = found
+        if isinstance(found, ValidationError):
+            raise found
+        return found
 
     @property
     def node(self) -> Node:
@@ -136,10 +144,10 @@ def validated(
             errors = error.errors(include_url=False)
             if attempt == 0:
                 problems = _problems(written() if written is not None else model, node, errors)
-            paths = {_existing(data, details["loc"]) for details in errors}
-            if () in paths:
+            spots = {_spot(data, details["loc"]) for details in errors}
+            if None in spots:
                 return None, problems
-            data = _without(data, (), paths)
+            data = _without(data, spots, {})
     return None, problems
 
 
@@ -174,23 +182,33 @@ def _required(model: type[BaseModel]) -> bool:
     return any(field.is_required() for field in model.model_fields.values())
 
 
-def _existing(data: Any, loc: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The part of a loc that exists in the data: a missing key spoils its mapping, and a union's tags are no keys."""
-    path: list[Part] = []
+_Spot = tuple[int, Part]
+"""A mapping's key or a list's index, by the identity of that, wherever it stands."""
+
+
+def _spot(data: Any, loc: tuple[Part, ...]) -> _Spot | None:
+    """The last part of a loc that exists in the data: a missing key spoils its mapping, and a union's tags are no keys."""
+    spot: _Spot | None = None
     for part in loc:
         if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
-            path.append(part)
+            spot = id(data), part
             data = data[part]  # type: ignore[index]
-    return tuple(path)
+    return spot
 
 
-def _without(data: Any, path: tuple[Part, ...], bad: set[tuple[Part, ...]]) -> Any:
-    if isinstance(data, Fields):
-        kept = {key: _without(value, (*path, key), bad) for key, value in data.items() if (*path, key) not in bad}
-        return Fields(data.node, kept)
-    if isinstance(data, Items):
-        return Items(data.node, [_without(item, (*path, i), bad) for i, item in enumerate(data) if (*path, i) not in bad])
-    return data
+def _without(data: Any, bad: set[_Spot | None], made: dict[int, Any]) -> Any:
+    """The data without what is bad; what stands in several places still does."""
+    if not isinstance(data, Fields | Items):
+        return data
+    found = made.get(id(data))
+    if found is None:
+        if isinstance(data, Fields):
+            kept = {key: _without(value, bad, made) for key, value in data.items() if (id(data), key) not in bad}
+            found = Fields(data.node, kept)
+        else:
+            found = Items(data.node, [_without(item, bad, made) for i, item in enumerate(data) if (id(data), i) not in bad])
+        made[id(data)] = found
+    return found
 
 
 def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Problem:

@@ -286,8 +286,9 @@ TREES = tuple(_trees())
 
 
 @st.composite
-def _written(draw: DrawFn, tree: Any) -> bytes:
+def _written(draw: DrawFn, trees: SearchStrategy[Any]) -> bytes:
     """A tree as text, in one of YAML's ways to write it."""
+    tree = draw(trees)
     flow = draw(st.sampled_from((None, False, True)))
     try:
         text = yaml.dump(tree, Dumper=_Dumper, allow_unicode=draw(st.booleans()), default_flow_style=flow, sort_keys=False, width=draw(_words(30, 1000)))
@@ -394,12 +395,12 @@ def malformed(draw: DrawFn) -> Files:
         case 0 | 1 | 2:
             text = draw(_broken())
         case 3 | 4 | 5:
-            text = draw(_written(draw(_grafted())))
+            text = draw(_written(_grafted()))
         case 6 | 7 | 8:
-            text = draw(_written(draw(_topology())))
+            text = draw(_written(_topology()))
         case _:
-            text = draw(_written(draw(soup))) if draw(st.booleans()) else draw(st.binary(max_size=60))
+            text = draw(_written(soup)) if draw(st.booleans()) else draw(st.binary(max_size=60))
     files = {MAIN: text}
     if b"base.yaml" in text and draw(st.booleans()):
-        files["base.yaml"] = draw(_broken()) if draw(st.booleans()) else draw(_written(draw(_topology())))
+        files["base.yaml"] = draw(_broken()) if draw(st.booleans()) else draw(_written(_topology()))
     return files

@@ -7,7 +7,8 @@ A program is a mapping of plain values:
 ``sysctls``: lists of (name, value), each once however many namespaces share it; ``spaces``: (number of its sysctls, first messages,
 messages) a namespace: the first before the wires are there, the others afterwards; ``wires``: (space, name, index, MAC address)
 twice, and the MTU; ``offloads``: (space, interface, names of features that go off); ``late``: (space, sysctls of its interfaces);
-``ready``: (space, indexes of interfaces) to wait for.
+``ready``: (space, indexes of interfaces) to wait for; ``last``: (space, messages) once all those are ready; ``groups``: (space, IPv6
+multicast groups) to wait for, each group after its interface's index.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import os
 import select
 import socket
 import struct
+import sys
 import time
 
 from netlab.lab.syscalls import CLONE_NEWNET, setns, unshare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
 UNSHARE = "unshare network namespace"
@@ -36,6 +38,8 @@ SO_NETNS_COOKIE = 71
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x300, 0x200, 0x400
 NLMSG_ERROR, NLMSG_DONE, RTM_NEWLINK, RTM_GETLINK = 2, 3, 16, 18
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_QDISC = 1, 3, 4, 6
+RTM_GETADDR, RTM_GETMULTICAST, IFA_MULTICAST = 22, 58, 7
+IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_NET_NS_FD, IFLA_EXT_MASK = 16, 18, 28, 29
 OPERSTATE_UP = 6
 SIOCETHTOOL, ETHTOOL_GSTRINGS, ETHTOOL_GSSET_INFO, ETHTOOL_SFEATURES, ETH_SS_FEATURES = 0x8946, 0x1B, 0x37, 0x3B, 4
@@ -122,7 +126,11 @@ def build(program: Mapping[str, Any], within: float) -> Built:
         _configure(spaces, (messages for _, _, messages in program["spaces"]))
         for number, sysctls in program["late"]:
             _late(spaces[number], sysctls, unset)
-        _await(program["ready"], spaces, time.monotonic() + within)
+        deadline = time.monotonic() + within
+        _await(program["ready"], spaces, deadline)
+        for number, messages in program["last"]:
+            _exchange_in(spaces, number, messages)
+        _await_addresses(dict(program["groups"]), spaces, deadline)
     except BaseException:
         for space in spaces:
             space.close()
@@ -329,6 +337,53 @@ def _await(wanted: Iterable[tuple[int, Sequence[int]]], spaces: Sequence[Space],
                 raise NotReadyError([(number, index) for index in sorted(missing)])
             select.select([], [], [], pause)
             pause = min(pause * 2, 0.005)
+
+
+def _await_addresses(groups: Mapping[int, Sequence[bytes]], spaces: Sequence[Space], deadline: float) -> None:
+    """Wait until IPv6 addresses can be used and asked for. The kernel settles each a moment after it has taken it: until then a
+    link-local one sends nothing, and a neighbour that asks for any gets no answer, and asks again only after a second."""
+    for number, space in reversed(list(enumerate(spaces))):
+        wanted, pause = groups.get(number, ()), 0.0001
+        while unsettled := _tentative(space.route) or (_silent(space.route, wanted) if wanted else None):
+            if time.monotonic() > deadline:
+                raise NotReadyError([(number, int.from_bytes(each[:4], sys.byteorder)) for each in sorted(unsettled)])
+            select.select([], [], [], pause)
+            pause = min(pause * 2, 0.005)
+
+
+def _tentative(route: socket.socket) -> set[bytes]:
+    """The indexes of the interfaces with an IPv6 address that is neither settled nor refused."""
+    return {
+        answer[start + 4 : start + 8]
+        for answer, start in _dump(route, RTM_GETADDR)
+        if answer[start + 2] & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == IFA_F_TENTATIVE
+    }
+
+
+def _silent(route: socket.socket, groups: Sequence[bytes]) -> set[bytes]:
+    """Those of the groups, each after its interface's index, that the namespace has not joined."""
+    return set(groups) - {
+        answer[start + 4 : start + 8] + answer[start + 12 : start + 28]
+        for answer, start in _dump(route, RTM_GETMULTICAST)
+        if _ATTRIBUTE.unpack_from(answer, start + 8) == (20, IFA_MULTICAST)
+    }
+
+
+def _dump(route: socket.socket, kind: int) -> Iterator[tuple[bytes, int]]:
+    """Where each ifaddrmsg begins of what a namespace has of this kind for IPv6 (rtnetlink(7))."""
+    route.send(_HEADER.pack(24, kind, NLM_F_REQUEST | NLM_F_DUMP, 2, 0) + bytes((socket.AF_INET6, 0, 0, 0, 0, 0, 0, 0)))
+    while True:
+        answer = route.recv(1 << 17)
+        offset = 0
+        while offset < len(answer):
+            length, told = struct.unpack_from("=IH", answer, offset)
+            if told == NLMSG_DONE:
+                return
+            if told == NLMSG_ERROR:
+                number = -struct.unpack_from("=i", answer, offset + 16)[0]
+                raise OSError(number, os.strerror(number), "the namespace's IPv6 addresses")
+            yield answer, offset + 16
+            offset += (length + 3) & ~3
 
 
 def _ready(route: socket.socket) -> set[int]:

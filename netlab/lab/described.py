@@ -75,9 +75,7 @@ def nodes_of(plan: "Plan") -> tuple[DescribedNode, ...]:
     )
 
 
-def describe(
-    lab: Staying, nodes: tuple[DescribedNode, ...], *, links: int, topology: str, file: str, rootless: bool
-) -> Described:
+def describe(lab: Staying, nodes: tuple[DescribedNode, ...], *, links: int, topology: str, file: str, rootless: bool) -> Described:
     """The description of a lab that has just been built."""
     return Described(
         id=os.urandom(8).hex(),
@@ -93,16 +91,16 @@ def describe(
     )
 
 
-def as_json(described: Described | Sequence[Described], *, indent: int | None = None) -> str:
-    """One description, or several, as JSON."""
-    return json.dumps(described, default=_fields, indent=indent, ensure_ascii=False)
+def json_of(described: Described | Sequence[Described]) -> str:
+    """One description, or several, as JSON for people."""
+    return json.dumps(described, default=_fields, indent=2, ensure_ascii=False)
 
 
 def sealed(described: Described) -> int:
     """The description as a file in memory that nobody can change."""
     fd = os.memfd_create("netlab lab", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(fd, "wb", closefd=False) as file:
-        file.write(as_json(described).encode())
+        file.write(json.dumps(described, default=_fields).encode())
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
     return fd
 
@@ -113,8 +111,7 @@ def read(connection: Connection) -> Described:
     try:
         # Not read(2): the descriptor's offset is shared by everyone who asks.
         said = json.loads(os.pread(fd, os.fstat(fd).st_size, 0))
-        nodes = tuple(_made(DescribedNode, node, interfaces=_addresses(node), env=_texts(node["env"])) for node in said["nodes"])
-        described = _made(Described, said, nodes=nodes)
+        described = _made(Described, said, nodes=tuple(_node(node) for node in said["nodes"]))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise RefusedError(f"the lab {connection.lab.name} was built by another version of netlab: it can only be ended") from None
     finally:
@@ -122,27 +119,25 @@ def read(connection: Connection) -> Described:
     return replace(described, pid=connection.pid)
 
 
+def _node(said: dict[str, Any]) -> DescribedNode:
+    interfaces = {name: tuple(addresses) for name, addresses in said["interfaces"].items()}
+    if not all(isinstance(text, str) for texts in (*interfaces.values(), said["env"].values()) for text in texts):
+        raise TypeError("addresses and environments are texts")
+    return _made(DescribedNode, said, interfaces=interfaces, env=said["env"])
+
+
 _Made = TypeVar("_Made", Described, DescribedNode)
 
 
 def _made(kind: type[_Made], said: dict[str, Any], **read: Any) -> _Made:
-    """The value that is said, but for what was read of it already. Raises KeyError, TypeError."""
+    """The value that is said, but for what was read of it already. Raises KeyError or TypeError where it is none: another user's
+    lab may say anything, to root too."""
     for field in fields(kind):
-        if field.name not in read and (field.name in said or field.name != "pid"):
-            value = read[field.name] = said[field.name]
-            if type(value) is not field.type:
-                raise TypeError(f"{field.name} is {value!r}")
+        if field.name not in read:
+            read[field.name] = said[field.name]
+            if type(read[field.name]) is not field.type:
+                raise TypeError(f"{field.name} is of another type")
     return kind(**read)
-
-
-def _addresses(node: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(_texts(dict.fromkeys(addresses, ""))) for name, addresses in node["interfaces"].items()}
-
-
-def _texts(said: dict[str, str]) -> dict[str, str]:
-    if not all(isinstance(word, str) for pair in said.items() for word in pair):
-        raise TypeError(f"{said!r} is not all text")
-    return said
 
 
 def _fields(value: Described | DescribedNode) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Names for a lab's network namespaces under /run/netns, so that ``ip netns exec LAB.HOST`` works; and their removal.
 
-A record of the names is written before the first is made and removed after the last is gone, so that after a crash exactly those
-are found again. It needs root, and it does not know whether a lab still lives.
+It needs root, and it does not know whether a lab still lives.
 """
 
 import ctypes
@@ -10,13 +9,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from netlab.errors import HostError, NetlabError
+from netlab.lab import records
+from netlab.lab.records import Exposed
 
 NAMES = Path("/run/netns")
-RECORDS = Path("/run/netlab/exposed")
 _MS_BIND, _MS_REC, _MS_SHARED, _MNT_DETACH = 4096, 16384, 1 << 20, 2
 _MOUNTED, _UNFINISHED = "mounted", "unfinished"
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -24,15 +23,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class NameTakenError(NetlabError):
     """A name under /run/netns is somebody else's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposed:
-    """A record: a lab's name and identity, and for each name of a namespace the device and inode of that namespace."""
-
-    lab: str
-    id: str
-    namespaces: Mapping[str, tuple[int, int]]
 
 
 def expose(lab: str, id: str, namespaces: Mapping[str, Callable[[], int]]) -> None:  # noqa: A002
@@ -48,7 +38,7 @@ def expose(lab: str, id: str, namespaces: Mapping[str, Callable[[], int]]) -> No
             if (NAMES / name).exists():
                 raise NameTakenError(f"{NAMES / name} is there already, and not netlab's: rename the lab, or: ip netns del {name}")
         record = Exposed(lab=lab, id=id, namespaces={name: _identity(opened) for name, opened in names.items()})
-        _write(record)
+        records.write(record)
         try:
             for name, opened in names.items():
                 os.close(os.open(NAMES / name, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
@@ -62,26 +52,6 @@ def expose(lab: str, id: str, namespaces: Mapping[str, Callable[[], int]]) -> No
             f"cannot name network namespaces under {NAMES}: {error.strerror} ({error.filename})",
             "run as root, outside of user namespaces and containers that forbid mounts; or leave out --expose",
         ) from error
-
-
-def records() -> list[Exposed]:
-    """Every record there is."""
-    found = [read(path.stem) for path in sorted(RECORDS.glob("*.json"))] if RECORDS.is_dir() else []
-    return [record for record in found if record is not None]
-
-
-def read(lab: str) -> Exposed | None:
-    """The record of a lab's name, if there is one."""
-    import json
-
-    try:
-        data = json.loads(_record(lab).read_text())
-        namespaces = {name: (int(device), int(inode)) for name, (device, inode) in data["namespaces"].items()}
-        return Exposed(lab=lab, id=data["id"], namespaces=namespaces)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Exposed(lab=lab, id="", namespaces={})  # the record was cut short, so that no name was made yet
 
 
 def left(record: Exposed) -> list[str]:
@@ -98,7 +68,7 @@ def conceal(record: Exposed) -> list[str]:
             _check(_libc.umount2(os.fsencode(path), _MNT_DETACH), path)
         # Unlinking it takes the mount out of every other mount namespace that has a copy, too.
         path.unlink()
-    _record(record.lab).unlink(missing_ok=True)
+    records.remove(record)
     return removed
 
 
@@ -127,21 +97,6 @@ def _identity(opened: Callable[[], int]) -> tuple[int, int]:
     with _open(opened) as fd:
         found = os.fstat(fd)
     return found.st_dev, found.st_ino
-
-
-def _record(lab: str) -> Path:
-    return RECORDS / f"{lab}.json"
-
-
-def _write(record: Exposed) -> None:
-    import json
-
-    RECORDS.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path = _record(record.lab)
-    fresh = path.with_suffix(".new")
-    with open(fresh, "w") as file:
-        json.dump({"id": record.id, "namespaces": dict(record.namespaces)}, file)
-    fresh.replace(path)
 
 
 def _folder() -> None:

@@ -162,7 +162,7 @@ class Lab:
         self.plan: Plan = plan(topology)
         self.nodes: dict[str, LabNode] = {}
         self.middles: dict[str, Middle] = {}
-        self._unset: Unset = ()
+        self.unset: Unset = ()
         self.noted: list[str] = []
         self._programs, self._forks, self._stay = programs, forks, stay
         self._stack = ExitStack()
@@ -187,7 +187,7 @@ class Lab:
             if number not in self._told:
                 namespace = self._held.descriptor(number) if self._held is not None else None
                 fds = () if namespace is None else (namespace,)
-                keeper.ask("nodes", *fds, nodes=_rooms([node]))
+                keeper.ask("nodes", *fds, nodes=rooms_of([node]))
                 self._told.add(number)
         return keeper
 
@@ -209,7 +209,7 @@ class Lab:
     def shortfalls(self) -> tuple[str, ...]:
         """What this machine did not let the lab have, though it runs without: pinned sysctls, mounts, and what others noted."""
         notes = self._keeper.ask("notes")[0]["notes"] if self._keeper is not None else []
-        return (*shortfalls(self._unset), *notes, *self.noted)
+        return (*shortfalls(self.unset), *notes, *self.noted)
 
     @property
     def rootless(self) -> bool:
@@ -228,8 +228,8 @@ class Lab:
                 self._begin().prepare(self._forks)
             program = program_of(self.plan)
             self._held = held = namespaces.made(program, self._begin, stay=self._stay)
-            self._unset = held.unset
-            check(self.topology, self.plan, self._unset)
+            self.unset = held.unset
+            check(self.topology, self.plan, self.unset)
             self.nodes = {one.name: LabNode(self, one, Space(held, number)) for number, one in enumerate(self.plan.nodes)}
             for wire in self.plan.wires:
                 if wire.middle is not None:
@@ -240,7 +240,7 @@ class Lab:
                     far = stack.enter_context(middle.space.packet_socket(FAR, ignore_outgoing=True))
                     middle.sockets = (near, far)
             if self._stay:
-                self._begin().ask("nodes", nodes=_rooms(self.nodes.values()))
+                self._begin().ask("nodes", nodes=rooms_of(self.nodes.values()))
                 self._told.update(range(len(self.nodes)))
             load_rulesets(self.nodes.values())
             self._stack = stack.pop_all()
@@ -291,7 +291,7 @@ class Lab:
                 held.close()
 
 
-def _rooms(nodes: Iterable[LabNode]) -> list[tuple[int, str, list[tuple[str, str, int]]]]:
+def rooms_of(nodes: Iterable[LabNode]) -> list[tuple[int, str, list[tuple[str, str, int]]]]:
     """What the keeper is told of nodes. Those that know the same names share one text: in a large lab, nearly all."""
     texts: dict[int, str] = {}
     found = []

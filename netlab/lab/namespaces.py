@@ -11,8 +11,6 @@ import resource
 import threading
 from collections.abc import Callable
 from functools import partial
-from itertools import starmap
-from operator import call, index
 from socket import SOCK_CLOEXEC
 from socket import socket as Socket  # noqa: N812 - a method here has that name
 from typing import Any, Protocol
@@ -23,13 +21,14 @@ from netlab.lab.keeper import Keeper
 from netlab.lab.program import Program
 from netlab.lab.syscalls import CLONE_NEWNET
 
-_READY_WITHIN = 10.0
+READY_WITHIN = 10.0
+"""How many seconds interfaces may take until they can carry packets."""
+
 _SPARE_DESCRIPTORS = 256
 _ENTER = "setns"
 # holding the interpreter's lock: it is a matter of a microsecond, and giving it up and taking it again costs as much
-_libc = ctypes.PyDLL(None, use_errno=True)
-_setns, _socket = _libc.setns, _libc.socket
-_setns.argtypes, _socket.argtypes = (ctypes.c_int, ctypes.c_int), (ctypes.c_int, ctypes.c_int, ctypes.c_int)
+_setns = ctypes.PyDLL(None, use_errno=True).setns
+_setns.argtypes = (ctypes.c_int, ctypes.c_int)
 
 
 class Namespaces(Protocol):
@@ -58,7 +57,7 @@ class Held:
             # root of a user namespace may leave a network namespace of the machine's, but never come back to it
             if _setns(self._home, CLONE_NEWNET):
                 raise _error(_ENTER)
-            self._built: build.Built = _in_thread(lambda: build.build(program.plain(), _READY_WITHIN))
+            self._built: build.Built = _in_thread(lambda: build.build(program.plain(), READY_WITHIN))
         except BaseException:
             os.close(self._home)
             _put_back(*self._limits)
@@ -69,19 +68,15 @@ class Held:
         """An ordinary socket that lives in a namespace: this thread goes there and comes back (16 us)."""
         if self._home < 0:
             raise LabError("the lab is not running: use it in a with statement")
-        calls = (
-            (_setns, self._built.namespaces[number], CLONE_NEWNET),
-            (_socket, index(family), index(kind) | SOCK_CLOEXEC, index(protocol)),
-            (_setns, self._home, CLONE_NEWNET),
-        )
-        # No Python runs between the three: an exception that a signal's handler raises must not leave this thread there.
-        there, fd, back = starmap(call, calls)
-        if there or fd < 0 or back:
-            error = _error(_ENTER if there or back else None)
-            if fd >= 0:
-                os.close(fd)
-            raise error
-        return Socket(family, kind, protocol, fileno=fd)
+        try:
+            if _setns(self._built.namespaces[number], CLONE_NEWNET):
+                raise _error(_ENTER)
+            return Socket(family, kind | SOCK_CLOEXEC, protocol)
+        finally:
+            # Called right here: a signal's handler runs where a Python function begins or a call has ended, so that no exception of
+            # one can come before this and leave the thread there.
+            if _setns(self._home, CLONE_NEWNET):
+                raise _error(_ENTER)
 
     def descriptor(self, number: int) -> int | None:
         """The namespace's descriptor."""
@@ -101,7 +96,7 @@ class Kept:
 
     def __init__(self, program: Program, keeper: Keeper) -> None:
         self._keeper = keeper
-        reply, _ = keeper.ask("build", program=program.plain(), within=_READY_WITHIN)
+        reply, _ = keeper.ask("build", program=program.plain(), within=READY_WITHIN)
         if "refused" in reply:
             raise build.RefusedError(*reply["refused"])
         if "late" in reply:
@@ -136,12 +131,12 @@ def made(program: Program, keeper: Callable[[], Keeper], *, stay: bool) -> Names
         raise _refusal(program, error) from error
     except build.NotReadyError as error:
         late = ", ".join(f"{program.interface(number, index)} of {program.names[number]}" for number, index in error.args[0])
-        raise LabError(f"interfaces did not come up within {_READY_WITHIN:.0f} s: {late}") from error
+        raise LabError(f"interfaces did not come up within {READY_WITHIN:.0f} s: {late}") from error
     except OSError as error:
         raise HostError(f"could not build the lab: {error.strerror}: {error.filename or ''}", _fix_of(error)) from error
 
 
-def _error(what: str | None) -> OSError:
+def _error(what: str) -> OSError:
     number = ctypes.get_errno()
     return OSError(number, os.strerror(number), what)
 

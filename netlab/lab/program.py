@@ -1,5 +1,6 @@
 """Turns a plan into a program: all messages packed, every namespace a number. It asks nothing of the kernel."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ NEAR, FAR = "near", "far"
 
 NEAR_INDEX, FAR_INDEX = 3, 2  # a wire's first end has an even index and its second an odd one: never the same at both ends
 _MIDDLE_BRIDGE = 4
+_SOLICITED = bytes.fromhex("ff0200000000000000000001ff")
 _LOOPBACK_UP = messages.up(1)
 # ethtool's short names, and what the kernel calls them. With them on, segments reach 64 KB and every checksum looks wrong.
 _FEATURES = {
@@ -36,12 +38,14 @@ class Program:
     offloads: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
     late: list[tuple[int, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     ready: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    last: list[tuple[int, tuple[bytes, ...]]] = field(default_factory=list)
+    groups: list[tuple[int, tuple[bytes, ...]]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     middles: dict[str, int] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """The part that is carried out, as a mapping."""
-        return {name: getattr(self, name) for name in ("sysctls", "spaces", "wires", "offloads", "late", "ready")}
+        return {name: getattr(self, name) for name in ("sysctls", "spaces", "wires", "offloads", "late", "ready", "last", "groups")}
 
     def interface(self, number: int, index: int) -> str:
         """What an interface of a namespace is called."""
@@ -62,7 +66,14 @@ def program_of(plan: Plan) -> Program:
     sets: dict[tuple[tuple[str, str], ...], int] = {}
     numbers: dict[str, int] = {}
 
-    def space(name: str, sysctls: tuple[tuple[str, str], ...], first: list[bytes], later: list[bytes], ready: Sequence[int]) -> int:
+    def space(
+        name: str,
+        sysctls: tuple[tuple[str, str], ...],
+        first: list[bytes],
+        later: list[bytes],
+        ready: Sequence[int],
+        last: Sequence[bytes] = (),
+    ) -> int:
         number = len(made.spaces)
         if sysctls not in sets:
             sets[sysctls] = len(made.sysctls)
@@ -71,11 +82,15 @@ def program_of(plan: Plan) -> Program:
         made.names.append(name)
         if ready:
             made.ready.append((number, tuple(ready)))
+        if last:
+            made.last.append((number, tuple(last)))
         return number
 
     off: dict[frozenset[str], tuple[str, ...]] = {}
     for node in plan.nodes:
         numbers[node.name] = number = space(node.name, node.sysctls, *_node(node))
+        if solicited := _solicited(node):
+            made.groups.append((number, solicited))
         if node.late_sysctls:
             made.late.append((number, node.late_sysctls))
         for interface in node.interfaces:
@@ -115,10 +130,14 @@ def _middle(wire: WirePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
     return first, later, ready
 
 
-def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
-    """A node's messages before its wires are there and after, and the interfaces to wait for."""
+def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int], list[bytes]]:
+    """A node's messages before its wires are there and after, the interfaces to wait for, and the messages when these are ready.
+
+    The last are for what rides on other interfaces: a VXLAN that is up sends at once, and what it sends too early is lost.
+    """
     first: list[bytes] = []
     later = [_LOOPBACK_UP]
+    last: list[bytes] = []
     masters: dict[str, int] = {}
     if node.bridge:
         first.append(messages.bridge(BRIDGE, node.bridge_index, stp=node.stp, vlan_filtering=node.vlans))
@@ -145,29 +164,44 @@ def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:
         for vlan in node.vlan_devices:
             later += _device(vlan, masters.get(vlan.master, 0), up=vlan.parent in up)
         for vxlan in node.vxlan_devices:
-            later += _device(vxlan, masters.get(vxlan.master, 0))
+            last += _device(vxlan, masters.get(vxlan.master, 0))
     index = {"": 0, "lo": 1} | {interface.name: interface.index for interface in node.interfaces}
     for device in (node.vlan_devices, node.vxlan_devices, node.vrf_devices):
         index |= {one.name: one.index for one in device}
+    riding = {index[vxlan.name] for vxlan in node.vxlan_devices}
     for route in node.routes:
-        via, plain = route.via, not (route.metric or route.table or route.source or route.mtu)
+        on, via, plain = index[route.interface], route.via, not (route.metric or route.table or route.source or route.mtu)
         if plain and via is not None and via.version == route.destination.version:
-            later.append(messages.plain_route(route.destination, via, index[route.interface]))
+            message = messages.plain_route(route.destination, via, on)
         else:
-            later.append(
-                messages.route(
-                    route.destination,
-                    route.via,
-                    index[route.interface],
-                    kind=route.kind,
-                    metric=route.metric,
-                    table=route.table,
-                    source=route.source,
-                    mtu=route.mtu,
-                )
+            message = messages.route(
+                route.destination,
+                via,
+                on,
+                kind=route.kind,
+                metric=route.metric,
+                table=route.table,
+                source=route.source,
+                mtu=route.mtu,
             )
-    later += [messages.neighbour(one.address, bytes.fromhex(one.hardware.replace(":", "")), one.index) for one in node.neighbours]
-    return first, later, ready
+        (last if on in riding else later).append(message)
+    for one in node.neighbours:
+        message = messages.neighbour(one.address, bytes.fromhex(one.hardware.replace(":", "")), one.index)
+        (last if one.index in riding else later).append(message)
+    return first, later, ready, last
+
+
+def _solicited(node: NodePlan) -> tuple[bytes, ...]:
+    """The groups in which a node's IPv6 addresses are asked for (RFC 4291, section 2.7.1), each after its interface's index."""
+    if node.kind in ("switch", "peer"):
+        return ()
+    devices: list[InterfacePlan | VlanDevice | VxlanDevice] = [interface for interface in node.interfaces if interface.up]
+    return tuple(
+        one.index.to_bytes(4, sys.byteorder) + _SOLICITED + address.packed[13:]
+        for one in (*devices, *node.vlan_devices, *node.vxlan_devices)
+        for address in one.addresses
+        if address.version == 6
+    )
 
 
 def _interface(interface: InterfacePlan, master: int, silent: bool) -> list[bytes]:

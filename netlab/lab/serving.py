@@ -196,10 +196,7 @@ class Server:
 
     def do_prepare(self, *, fds: list[int], file: str, path: list[str]) -> Answer:
         """Get ready to fork into a Python file, so that the first child need not wait."""
-        try:
-            self.names(file, path)
-        except Exception:  # noqa: BLE001 - it comes again when the fork is asked for
-            pass
+        self.names(file, path)
         return {}, []
 
     def do_fork(self, *, fds: list[int], node: int, file: str, path: list[str], arguments: dict[str, Any]) -> Answer:
@@ -221,16 +218,22 @@ class Server:
         return {"pid": pid}, [os.pidfd_open(pid)]
 
     def names(self, file: str, path: Sequence[str]) -> dict[str, Any]:
-        """What a Python file defines. It is run once, here, with ``path`` to import from, so that a child has all imports done."""
+        """What a Python file defines. It is run once, here, with ``path`` to import from, so that a child has all imports done.
+
+        Raises OSError for whatever is wrong with it.
+        """
         if file not in self.files:
             from importlib.machinery import SourceFileLoader
 
             sys.path += [folder for folder in path if folder not in sys.path]
             loader = SourceFileLoader("netlab_child", file)
             scope: dict[str, Any] = {"__name__": "netlab_child", "__file__": file}
-            code = loader.get_code("netlab_child")
-            assert code is not None  # that of a file of source never is
-            exec(code, scope)
+            try:
+                code = loader.get_code("netlab_child")
+                assert code is not None  # that of a file of source never is
+                exec(code, scope)
+            except Exception as error:
+                raise OSError(errno.ENOEXEC, f"it cannot be run: {error!r}", file) from error
             self.files[file] = scope
         return self.files[file]
 

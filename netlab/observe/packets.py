@@ -67,6 +67,7 @@ class Capture:
 
     def start(self) -> None:
         """Returns once every tap has been seen to work; raises LabError otherwise."""
+        self._await_stamps()
         self._thread.start()
         self._ring(b"start")
 
@@ -136,6 +137,31 @@ class Capture:
                     raise LabError(f"the capture of {silent} did not hear its own canary") from self._failed
                 self._arrived.wait(left)
 
+    def _await_stamps(self) -> None:
+        """Wait until the kernel stamps packets as they pass. It begins a moment after the first socket on the machine asks for it;
+        what passes before gets its stamp when it is read, and would seem to come after what it caused."""
+        deadline = time.monotonic() + _CANARY_WITHIN
+        while self._taps and not self._stamped(self._taps[0]):
+            if time.monotonic() > deadline:
+                raise LabError("the kernel does not stamp packets as they pass")
+
+    def _stamped(self, tap: Tap) -> bool:
+        """Whether a canary has a stamp from before it was read."""
+        tap.socket.sendto(bytes(12) + struct.pack(">H", ETH_P_CANARY) + self._canary + b"stamp", (LOOPBACK, ETH_P_CANARY))
+        sent = time.time_ns()
+        waiting = select.poll()
+        waiting.register(tap.socket, select.POLLIN)
+        waiting.poll(_TICK * 1000)
+        stamps: list[int] = []
+        while True:
+            try:
+                ancillary = tap.socket.recvmsg(_LARGEST_FRAME, 256)[1]
+            except BlockingIOError:
+                return bool(stamps) and max(stamps) < sent
+            stamps += [
+                _nanoseconds(value) for level, name, value in ancillary if (level, name) == (socket.SOL_SOCKET, SO_TIMESTAMPNS)
+            ]
+
     def _read(self) -> None:
         poll = select.epoll()
         try:
@@ -179,8 +205,7 @@ class Capture:
             stamp, length, ready = 0, len(data), True
             for level, name, value in ancillary:
                 if level == socket.SOL_SOCKET and name == SO_TIMESTAMPNS:
-                    seconds, nanoseconds = struct.unpack_from("=qq", value)
-                    stamp = seconds * 1_000_000_000 + nanoseconds
+                    stamp = _nanoseconds(value)
                 elif level == SOL_PACKET and name == PACKET_AUXDATA:
                     status, length = struct.unpack_from("=II", value)
                     ready = not status & TP_STATUS_CSUMNOTREADY
@@ -208,3 +233,8 @@ class Capture:
         _, dropped = struct.unpack("=II", tap.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         if dropped:
             self._lost[tap.node] = self._lost.get(tap.node, 0) + dropped
+
+
+def _nanoseconds(stamp: bytes) -> int:
+    seconds, nanoseconds = struct.unpack_from("=qq", stamp)
+    return int(seconds * 1_000_000_000 + nanoseconds)

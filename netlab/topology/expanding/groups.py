@@ -13,7 +13,7 @@ from netlab.topology.schema.forms import GroupKeys
 from netlab.validate import Problems, validated
 from netlab.yaml_nodes import Node
 
-MAX_THINGS = 20_000
+MAX_THINGS = 10_000
 MAX_VALUES = 1_000_000
 
 Groups = Mapping[str, tuple[str, ...]]
