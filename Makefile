@@ -16,6 +16,7 @@ demo: $(BIN)/.ready
 	@BIN="$(BIN)" sh ci/demo
 
 test: $(BIN)/.ready
+	@sh ci/packages
 	@BIN="$(BIN)" sh ci/test
 
 lint: $(BIN)/.ready

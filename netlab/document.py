@@ -6,6 +6,7 @@ refused with its place. It does not know what any key means.
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -41,8 +42,11 @@ class Document:
         which is told when it cannot be opened; ``sources`` gets what it holds."""
         file = str(path)
         try:
-            with open(path, "rb") as source:
-                size = os.fstat(source.fileno()).st_size
+            with open(path, "rb", opener=_without_waiting if named is not None else None) as source:
+                status = os.fstat(source.fileno())
+                if named is not None and not stat.S_ISREG(status.st_mode):
+                    raise _unopened(file, named, "this is no regular file")
+                size = status.st_size
                 raw = source.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
         except FileNotFoundError:
             raise _unopened(file, named, "there is no such file", _similar(Path(path))) from None
@@ -215,6 +219,11 @@ class _Composer:
             fix = "is a bracket or quote not closed, or the indentation uneven?"
         told = ", ".join(part for part in (error.context, error.problem) if part)
         return SpecError(Problem(Place(self._file, line + 1, column + 1), f"this is not YAML: {told}", fix))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe waits for its writer otherwise, and an included file is no pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _tag(tag: str) -> str:

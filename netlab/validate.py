@@ -18,7 +18,7 @@ from netlab.yaml_nodes import Fields, Items, Node, Part
 
 _ROUNDS = 8
 _MOST = 100
-_MOST_AT_A_PLACE = 5
+MOST_AT_A_PLACE = 5
 _MANY_NAMES = 200
 _SHOWN_NAMES = 12
 
@@ -67,17 +67,20 @@ AnyPiece = TypeVar("AnyPiece", bound=Piece)
 class Problems(list[Problem]):
     """The problems found so far, each once, and a few of those at one place: what stands for many things is wrong many times.
 
-    After a hundred it raises the SpecError: nobody reads more, and finding them takes time.
+    After a hundred it raises the SpecError: nobody reads more, and finding them takes time. ``told`` counts those too that were
+    not taken in.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._at: dict[Place, list[Problem]] = {}
+        self.told = 0
 
     def append(self, problem: Problem) -> None:
         """Add one."""
+        self.told += 1
         here = self._at.setdefault(problem.place, [])
-        if problem not in here and len(here) < _MOST_AT_A_PLACE:
+        if problem not in here and len(here) < MOST_AT_A_PLACE:
             here.append(problem)
             super().append(problem)
             self._enough()

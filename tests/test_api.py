@@ -1,5 +1,7 @@
 """The lab as a Python user sees it."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,19 @@ def test_settings_are_values_for_the_variables_of_a_topology() -> None:
     assert list(Lab.parse(text, hosts=3).plan.node("h3").hosts) != []
     with pytest.raises(SpecError, match='no variable "host" is declared; did you mean "hosts"'):
         Lab.parse(text, host=3)
+
+
+def test_a_lab_whose_start_fails_leaves_nothing() -> None:
+    """Its wire runs by then, and its peer listens."""
+    text = (
+        "nodes: {client: {start: ['false']}, other: {kind: peer}, server: {}}\n"
+        "links:\n"
+        "  - {endpoints: [client, server], impair: {both: [{match: udp, action: drop}]}}\n"
+        "  - {endpoints: [client, other]}\n"
+    )
+    with Lab.parse(text.replace("'false'", "'true'")):
+        pass
+    before, threads = set(os.listdir("/proc/self/fd")), set(threading.enumerate())
+    with pytest.raises(SpecError, match="false ended with status 1"), Lab.parse(text):
+        pass
+    assert (set(os.listdir("/proc/self/fd")), set(threading.enumerate())) == (before, threads)

@@ -45,7 +45,7 @@ def options(network: Network, topology: Path) -> list[str]:
 
 
 def _features(planned: Plan) -> Iterable[str]:
-    (off,) = {features for _, _, features in program_of(planned).offloads}
+    (off,) = {off for _, _, off, _ in program_of(planned).offloads}
     return off
 
 

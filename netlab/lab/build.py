@@ -6,9 +6,9 @@ needs a descriptor by itself. Every message is decided before; nothing is looked
 A program is a mapping of plain values:
 ``sysctls``: lists of (name, value), each once however many namespaces share it; ``spaces``: (number of its sysctls, first messages,
 messages) a namespace: the first before the wires are there, the others afterwards; ``wires``: (space, name, index, MAC address)
-twice, and the MTU; ``offloads``: (space, interface, names of features that go off); ``late``: (space, sysctls of its interfaces);
-``ready``: (space, indexes of interfaces) to wait for; ``last``: (space, messages) once all those are ready; ``groups``: (space, IPv6
-multicast groups) to wait for, each group after its interface's index.
+twice, and the MTU; ``offloads``: (space, interface, names of features that go off, and of those that go on); ``late``: (space,
+sysctls of its interfaces); ``ready``: (space, indexes of interfaces) to wait for; ``last``: (space, messages) once all those are
+ready; ``groups``: (space, IPv6 multicast groups) to wait for, each group after its interface's index.
 """
 
 from __future__ import annotations
@@ -281,27 +281,26 @@ def _refused(answer: bytes, number: int, flags: int) -> RefusedError:
     return RefusedError(number, words, message)
 
 
-def _offloads(wanted: Iterable[tuple[int, str, Sequence[str]]], spaces: Sequence[Space]) -> None:
-    """Switch features of devices off, all of a device's at once (ethtool(8) -K)."""
+def _offloads(wanted: Iterable[tuple[int, str, Sequence[str], Sequence[str]]], spaces: Sequence[Space]) -> None:
+    """Switch features of devices off and on, all of a device's at once (ethtool(8) -K). What a device does not know is off."""
     known: list[str] = []
-    requests: dict[tuple[str, ...], array.array[int]] = {}
-    for space, interface, features in wanted:
+    requests: dict[tuple[Sequence[str], Sequence[str]], array.array[int]] = {}
+    for space, interface, off, on in wanted:
         route = spaces[space].route
         if not known:
             known = _features(route)
-        key = tuple(features)
-        if key not in requests:
+        if (off, on) not in requests:
             words = (len(known) + 31) // 32
-            bits = sum(1 << number for number, name in enumerate(known) if name in key)
-            blocks = [value for word in range(words) for value in (bits >> 32 * word & 0xFFFFFFFF, 0)]
-            requests[key] = array.array("I", [ETHTOOL_SFEATURES, words, *blocks])
-        what = f"offloads of {interface} off"
+            valid, set_ = (sum(1 << number for number, name in enumerate(known) if name in names) for names in ((*off, *on), on))
+            blocks = [bits >> 32 * word & 0xFFFFFFFF for word in range(words) for bits in (valid, set_)]
+            requests[off, on] = array.array("I", [ETHTOOL_SFEATURES, words, *blocks])
+        what = f"offloads of {interface}"
         try:
-            kept = _ethtool(route, interface, requests[key]) & ETHTOOL_F_WISH
+            otherwise = _ethtool(route, interface, requests[off, on]) & ETHTOOL_F_WISH
         except OSError as error:
             raise RefusedError(error.errno or errno.EIO, "", what, space) from None
-        if kept:
-            raise RefusedError(errno.EOPNOTSUPP, "the device keeps some of them", what, space)
+        if otherwise:
+            raise RefusedError(errno.EOPNOTSUPP, "some are not as they were asked to be", what, space)
 
 
 def _features(route: socket.socket) -> list[str]:

@@ -100,7 +100,7 @@ class LabNode:
         """An ordinary socket.socket that lives in this node's namespace: it binds, connects and is seen there."""
         return self.space.socket(family, kind, protocol)
 
-    def popen(self, args: Sequence[str], **options: Any) -> Process:
+    def popen(self, args: Sequence[str | os.PathLike[str]], **options: Any) -> Process:
         """Start a program in this node; takes what subprocess.Popen takes (stdin, stdout, stderr, cwd, env, text)."""
         return Process(self._lab.keeper_of(self), self.space.number, args, **self._environed(options))
 
@@ -194,6 +194,7 @@ class Lab:
     @property
     def spawner(self) -> Spawner | None:
         """What starts programs as children of this process; None where only the keeper may enter the lab's namespaces."""
+        self.keeper.check_owner()
         with self._lock:
             if self._spawner is None and isinstance(self._held, namespaces.Held) and not self.keeper.rootless:
                 self._spawner = Spawner()

@@ -35,8 +35,8 @@ class NotUnderstoodError(Exception):
 def send(to: socket.socket, value: dict[str, Any], fds: Sequence[int] = (), flags: int = 0) -> None:
     """Send a parcel; the descriptors stay the sender's own as well. Raises OSError.
 
-    A number ``pid`` in it, of the sender or of a child that it has not waited for, is one that the kernel translates for a receiver
-    in another PID namespace.
+    A number ``pid`` in it must be the sender's, or for root of its PID namespace that of a process there which is not waited for
+    yet: the kernel translates it for a receiver in another PID namespace.
     """
     body = marshal.dumps(value, _VERSION)
     if len(body) <= LARGEST_MESSAGE:

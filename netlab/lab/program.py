@@ -35,7 +35,7 @@ class Program:
     sysctls: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
     spaces: list[tuple[int, list[bytes], list[bytes]]] = field(default_factory=list)
     wires: list[tuple[int, str, int, bytes, int, str, int, bytes, int]] = field(default_factory=list)
-    offloads: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
+    offloads: list[tuple[int, str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
     late: list[tuple[int, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     ready: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     last: list[tuple[int, tuple[bytes, ...]]] = field(default_factory=list)
@@ -86,7 +86,7 @@ def program_of(plan: Plan) -> Program:
             made.last.append((number, tuple(last)))
         return number
 
-    off: dict[frozenset[str], tuple[str, ...]] = {}
+    off_and_on: dict[frozenset[str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for node in plan.nodes:
         numbers[node.name] = number = space(node.name, node.sysctls, *_node(node))
         if solicited := _solicited(node):
@@ -94,10 +94,9 @@ def program_of(plan: Plan) -> Program:
         if node.late_sysctls:
             made.late.append((number, node.late_sysctls))
         for interface in node.interfaces:
-            if interface.offloads not in off:
-                off[interface.offloads] = _features_off(interface.offloads)
-            if off[interface.offloads]:
-                made.offloads.append((number, interface.name, off[interface.offloads]))
+            if interface.offloads not in off_and_on:
+                off_and_on[interface.offloads] = _features(interface.offloads)
+            made.offloads.append((number, interface.name, *off_and_on[interface.offloads]))
     silent = tuple(sysctls_of("peer").items())
     for wire in plan.wires:
         if wire.middle is None:
@@ -106,7 +105,7 @@ def program_of(plan: Plan) -> Program:
         made.middles[wire.link] = middle = space(wire.middle, silent, *_middle(wire))
         made.wires.append((*_end(wire.a, numbers), middle, NEAR, NEAR_INDEX, b"", wire.mtu))
         made.wires.append((middle, FAR, FAR_INDEX, b"", *_end(wire.b, numbers), wire.mtu))
-        made.offloads += [(middle, name, _features_off(frozenset())) for name in (NEAR, FAR)]
+        made.offloads += [(middle, name, *_features(frozenset())) for name in (NEAR, FAR)]
     return made
 
 
@@ -115,8 +114,10 @@ def _end(end: WireEnd, numbers: dict[str, int]) -> tuple[int, str, int, bytes]:
     return numbers[end.node], interface.name, interface.index, bytes.fromhex(interface.hardware.replace(":", ""))
 
 
-def _features_off(kept: frozenset[str]) -> tuple[str, ...]:
-    return tuple(name for short, names in _FEATURES.items() if short not in kept for name in names)
+def _features(kept: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The features that go off, and those that are to be on: generic receive offload, for one, is not at first."""
+    off = tuple(name for short, names in _FEATURES.items() if short not in kept for name in names)
+    return off, tuple(name for short, names in _FEATURES.items() if short in kept for name in names)
 
 
 def _middle(wire: WirePlan) -> tuple[list[bytes], list[bytes], Sequence[int]]:

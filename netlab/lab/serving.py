@@ -259,6 +259,8 @@ class Server:
                 setsigdef=(signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ),
                 setsigmask=(),
             )
+        except (ValueError, TypeError, LookupError) as error:
+            raise OSError(errno.EINVAL, str(error), " ".join(argv)) from None
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.limit[1], self.limit[1]))
             self.home.enter()

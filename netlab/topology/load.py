@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from netlab.document import Document, Sources
-from netlab.errors import Place, Problem, SpecError
+from netlab.errors import Place, SpecError
 from netlab.topology.expanding.expand import expanded
 from netlab.topology.expanding.variables import Settings
 from netlab.topology.find import is_path, topology_file
 from netlab.topology.reading.joined import joined, neighbours_of
-from netlab.topology.reading.nodes import node_of, resolved
+from netlab.topology.reading.nodes import nodes_of, resolved
 from netlab.topology.schema.file import TopologyFile
 from netlab.topology.spec import Topology
 from netlab.validate import Piece, Problems, shown, validated
@@ -101,12 +101,12 @@ def _written() -> type[Piece]:
 class _Reader:
     """One topology while it is being read; ``written`` are the names of all nodes, broken ones too, and those told to be none."""
 
-    def __init__(self, file: TopologyFile, written: set[str], problems: list[Problem]) -> None:
+    def __init__(self, file: TopologyFile, written: set[str], problems: Problems) -> None:
         self._file, self._written, self._problems = file, written, problems
 
     def read(self, name: str, intent: str, sources: Sources | None) -> Topology:
         file = self._file
-        nodes = tuple(node_of(name, each, file.place("nodes", name, key=True), self._problems) for name, each in file.nodes.items())
+        nodes = nodes_of(file, self._problems)
         links, overlays = joined(file, self._written, self._problems)
         return Topology(
             name=name,

@@ -18,6 +18,8 @@ KERNEL: dict[str, str] = {
     **{f"net.ipv4.conf.{scope}.rp_filter": "0" for scope in _EACH},
     **{f"net.ipv6.conf.{scope}.accept_ra": "0" for scope in _EACH},
     **{f"net.ipv6.conf.{scope}.router_solicitations": "0" for scope in _EACH},
+    # a machine that was booted with ipv6.disable_ipv6=1 disables it in every new namespace
+    **{f"net.ipv6.conf.{scope}.disable_ipv6": "0" for scope in _EACH},
     # else an address cannot be used for a second or two
     **{f"net.ipv6.conf.{scope}.accept_dad": "0" for scope in _EACH},
     **{f"net.ipv6.conf.{scope}.dad_transmits": "0" for scope in _EACH},

@@ -100,6 +100,33 @@ def test_an_interface_up_as_a_bridges_port() -> None:
     assert struct.unpack("=BxHiII", fixed) == (0, 0, 5, 1, 1)
 
 
+@pytest.mark.parametrize("text", ["10.0.0.9", "fd00::9"])
+def test_to_whom_a_vxlan_device_floods(text: str) -> None:
+    made = taken_apart(messages.flooded(7, ip_address(text)), 12)
+    assert made == reference(lambda batch: batch.fdb("append", ifindex=7, lladdr="00:00:00:00:00:00", dst=text), 12)
+
+
+@pytest.mark.parametrize(("vlan", "untagged"), [(10, True), (4094, False)])
+def test_a_vlan_of_a_bridges_port(vlan: int, untagged: bool) -> None:
+    made = taken_apart(messages.port_vlan(5, vlan, untagged=untagged), 16)
+    wanted = {"vid": vlan, "flags": 6 if untagged else 0}
+    assert made == reference(lambda batch: batch.vlan_filter("add", index=5, vlan_info=wanted), 16)
+
+
+@pytest.mark.parametrize("vlans", [False, True])
+@pytest.mark.parametrize("name", ["b", "br0", "bridge15letters"])
+def test_every_message_ends_where_the_next_may_begin(name: str, vlans: bool) -> None:
+    for made in (
+        messages.bridge(name, 9, stp=True, vlan_filtering=vlans),
+        messages.port_vlan(5, 7, untagged=vlans),
+        messages.flooded(7, ip_address("fd00::9")),
+        messages.neighbour(ip_address("10.0.0.9"), bytes(6), 4),
+        messages.route(ip_network("10.1.0.0/16"), ip_address("fd00::2"), 3, metric=1, table=1000, mtu=1400),
+    ):
+        assert len(made) % 4 == 0
+        assert struct.unpack_from("=I", made) == (len(made),)
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [
@@ -109,7 +136,17 @@ def test_an_interface_up_as_a_bridges_port() -> None:
         (messages.neighbour(ip_address("10.0.0.9"), bytes(6), 4), "neighbour 10.0.0.9 on interface 4"),
         (messages.bridge("br0", 9, stp=False, vlan_filtering=False), "bridge br0"),
         (messages.up(5), "interface 5 up"),
+        (messages.up(5, 9), "interface 5 into interface 9 up"),
+        (messages.port_vlan(5, 7, untagged=True), "VLAN 7 on interface 5"),
+        (messages.route(ip_network("10.1.0.0/16"), kind="blackhole"), "route blackhole 10.1.0.0/16"),
+        (messages.route(ip_network("10.1.0.0/16"), ip_address("fd00::2"), 3), "route 10.1.0.0/16 via fd00::2 on interface 3"),
+        (b"\x14\0\0\0" + b"\x07\x00" + bytes(14), "message of type 7"),
     ],
 )
 def test_a_refused_message_in_words(message: bytes, words: str) -> None:
     assert kernel.described(message) == words
+
+
+def test_interfaces_are_told_by_name_where_there_is_one() -> None:
+    message = messages.address(ip_interface("10.0.0.1/24"), 2)
+    assert kernel.described(message, {2: "eth0"}.__getitem__) == "address 10.0.0.1/24 on eth0"

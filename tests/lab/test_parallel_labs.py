@@ -1,7 +1,8 @@
-"""Labs beside one another, inside of one another and in threads: each is its own, and ends with its owner."""
+"""Labs beside one another, inside of one another, in threads and in processes that fork: each is its own, and ends with its owner."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,6 +127,24 @@ class TestInOneProcess:
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(work, range(8))) == [(f"thread {number}".encode(), "server\n", True) for number in range(8)]
 
+    @pytest.mark.usefixtures("nothing_left")
+    def test_threads_that_use_one_lab_at_the_same_time_share_one_keeper(self) -> None:
+        for _ in range(5):
+            together = Barrier(8)
+            with Lab(two_hosts()) as lab:
+
+                def work(number: int, lab: Lab = lab, together: Barrier = together) -> tuple[str, int]:
+                    node = lab[("client", "server")[number % 2]]
+                    together.wait(20)
+                    with node.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+                        made.bind((node.address, 0))
+                        return str(node.run(["hostname"], capture_output=True, text=True).stdout), lab.keeper.pid
+
+                with ThreadPoolExecutor(8) as pool:
+                    names, pids = zip(*pool.map(work, range(8)), strict=True)
+                assert names == ("client\n", "server\n") * 4
+                assert len(set(pids)) == 1
+
 
 class TestInSeveralProcesses:
     @PRIVILEGES
@@ -241,3 +260,67 @@ tell(labs.until(lambda: not any(labs.alive(pid) for pid in inside)))
 """
         # a name is of a network namespace: the server's has none
         assert told(started(script, rootless=rootless)) == [[0, "", ["inner"], []], True, True]
+
+
+class TestAProcessThatForks:
+    """A forked process has copies of all that its parent has open. The lab is its parent's all the same."""
+
+    @PRIVILEGES
+    def test_the_lab_ends_though_a_child_lives_on(self, rootless: bool) -> None:
+        script = """
+import labs, threading
+with Lab(two_hosts()) as lab:
+    program = lab["server"].popen(["sleep", "inf"])
+    go, stop = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(stop)
+        os.read(go, 1)
+        os._exit(0)
+    keeper = lab.keeper.pid
+    giving_up = threading.Timer(20, os._exit, [1])
+    giving_up.start()
+giving_up.cancel()
+tell([labs.alive(child), labs.alive(keeper), program.wait(5)])
+os.close(stop)
+tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+        assert told(started(script, rootless=rootless)) == [[True, False, -9], 0]
+
+    @PRIVILEGES
+    def test_a_child_that_leaves_the_with_statement_ends_nothing(self, rootless: bool) -> None:
+        script = """
+try:
+    with Lab(two_hosts()) as lab:
+        program = lab["server"].popen(["sleep", "inf"])
+        parent = os.getpid()
+        child = os.fork()
+        if child == 0:
+            raise SystemExit
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        tell([status, program.poll(), hello(lab), lab["server"].run(["hostname"], capture_output=True, text=True).stdout])
+finally:
+    if os.getpid() != parent:
+        os._exit(0)
+"""
+        assert told(started(script, rootless=rootless)) == [[0, None, "hello", "server\n"]]
+
+    @PRIVILEGES
+    def test_a_child_cannot_ask_the_keeper_and_may_have_a_lab_of_its_own(self, rootless: bool) -> None:
+        script = """
+with Lab(two_hosts()) as lab:
+    lab["client"].run(["true"])
+    child = os.fork()
+    if child == 0:
+        try:
+            lab["client"].run(["true"])
+        except LabError as error:
+            tell(str(error).replace(str(os.getppid()), "PARENT"))
+        with Lab(two_hosts()) as own:
+            tell([hello(own, b"own"), own["client"].run(["hostname"], capture_output=True, text=True).stdout])
+        os._exit(0)
+    os.waitpid(child, 0)
+    tell(lab["client"].run(["hostname"], capture_output=True, text=True).stdout)
+"""
+        refused = "the lab belongs to process PARENT, from which this one was forked: build one here, or use it there"
+        assert told(started(script, rootless=rootless)) == [refused, ["own", "client\n"], "client\n"]

@@ -1,5 +1,6 @@
 """What nodes do at their start, and what only their programs see."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,9 +112,11 @@ def test_what_a_program_of_the_start_said_stays_at_hand() -> None:
     ids=["missing", "fails", "stays", "ends", "not-ready"],
 )
 def test_a_start_that_fails_is_an_error_at_its_place_and_leaves_nothing(start: Command, message: str) -> None:
+    before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(SpecError) as told, started(host_with(start=(start,))):
         pass
     assert re.search(message, str(told.value)), str(told.value)
+    assert set(os.listdir("/proc/self/fd")) == before
 
 
 def test_an_interface_s_sysctl_is_set_once_the_interface_is_there() -> None:

@@ -21,7 +21,7 @@ def test_a_link_with_every_key() -> None:
         "    mtu: 1400\n"
         '    mac: {a: "02:00:00:00:00:0A"}\n'
         "    state: down\n"
-        "    offloads: [tx, sg, tso]\n"
+        "    offloads: [rx, gro]\n"
         "    impair:\n"
         "      a->b: [{match: S, action: drop}, {delay: 10ms, jitter: 1ms}]\n"
         "      b->a: {delay: 1ms, loss: 0.1%, duplicate: 0.2%, corrupt: 0.3%, reorder: 1%, rate: 10mbit, limit: 100, seed: 7}\n"
@@ -34,7 +34,7 @@ def test_a_link_with_every_key() -> None:
         subnets=(ip_network("10.1.0.0/24"),),
         mtu=1400,
         up=False,
-        offloads=frozenset({"tx", "sg", "tso"}),
+        offloads=frozenset({"rx", "gro"}),
         impair=((("a", "b"), (Rule(match=parse_packet("S"), action="drop", place=Place("f.yaml", 11, 14)),)),),
         shapes=(
             (("a", "b"), Shape(delay=milliseconds(10), jitter=milliseconds(1), place=Place("f.yaml", 11, 40))),
@@ -169,6 +169,10 @@ def test_a_rule_alone_stands_for_a_list_of_one() -> None:
         ("state: dwn", ['3:32: "dwn" is none of up, down; did you mean "down"?']),
         ("state: true", ["3:32: true (a truth value) is none of up, down"]),
         ("offloads: [tcp]", ['3:36: "tcp" is none of tx, rx, sg, tso, gso, gro']),
+        ("offloads: [rx, tx], impair: {a->b: [{match: a > b udp, action: drop}]}", [
+            "3:35: with tx on, what a rule looks at is no packet yet: the sender leaves checksums and sizes to the wire; "
+            "leave tx out, or the rules",
+        ]),
         ("offloads: [tso, gso]", [
             "3:36: the kernel leaves tso off without tx and sg; add tx, sg", "3:41: the kernel leaves gso off without sg; add sg",
         ]),

@@ -60,6 +60,9 @@ class Links:
         file, found = cable.file, _NOTHING
         if file.impair:
             found = impairment_of(file.impair, file.node.at("impair"), cable.nodes, self._written, self._problems)
+            if found.rules and "tx" in file.offloads:
+                message = "with tx on, what a rule looks at is no packet yet: the sender leaves checksums and sizes to the wire"
+                self._say(file.place("offloads"), message, "leave tx out, or the rules")
         return Link(
             endpoints=(_endpoint(cable, 0), _endpoint(cable, 1)),
             subnets=tuple([subnet for segment in cable.segments for subnet in segment.subnets]),

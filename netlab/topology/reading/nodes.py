@@ -4,6 +4,7 @@ It does not know how nodes are joined.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from netlab.topology.reading.surroundings import Surroundings
 from netlab.topology.schema.file import TopologyFile
 from netlab.topology.schema.node import FirewallFile, NodeFile
 from netlab.topology.spec import Link, Node, Overlay
-from netlab.validate import written_at
+from netlab.validate import MOST_AT_A_PLACE, Problems, written_at
 
 RESERVED = frozenset({"both", "document", "expect", "localhost", "release", "repeat", "wait"})
 """Words that mean something where a node's name could stand."""
@@ -52,14 +53,32 @@ _LATER = frozenset({"sysctls", "routes", "rules", "vrfs", "nat", "names", "files
 """What needs the surroundings, or is shared between nodes."""
 
 
-def node_of(name: str, file: NodeFile, place: Place, problems: list[Problem]) -> Node:
-    """The node that a file's mapping stands for, but for what needs its surroundings; ``place`` is that of its name."""
+def nodes_of(file: TopologyFile, problems: list[Problem]) -> tuple[Node, ...]:
+    """The nodes, but for what needs their surroundings. What is said of all of a group's members is read once."""
+    read: dict[int, Node] = {}
+    found: list[Node] = []
+    for name, said in file.nodes.items():
+        place = file.place("nodes", name, key=True)
+        _check_name(name, place, problems)
+        alike = read.get(id(said))
+        if alike is None:
+            alike = read[id(said)] = _node(name, said, place, problems)
+            found.append(alike)
+        else:
+            found.append(replace(alike, name=name, place=place))
+    return tuple(found)
+
+
+def _check_name(name: str, place: Place, problems: list[Problem]) -> None:
     if name in RESERVED:
         message = f'a node cannot be called "{name}": the word has a meaning of its own'
         problems.append(Problem(place, message, "choose another name"))
     elif not _NODE.fullmatch(name):
         fix = "a small letter, then small letters, digits and -, at most 63 in all"
         problems.append(Problem(place, f'"{name}" is no name for a node', fix))
+
+
+def _node(name: str, file: NodeFile, place: Place, problems: list[Problem]) -> Node:
     if file.model_fields_set <= {"kind"}:
         return Node(name=name, kind=file.kind, place=place)
     for key in sorted(_unfit(file)):
@@ -90,17 +109,25 @@ def resolved(
     links: Sequence[Link],
     overlays: Sequence[Overlay],
     file: TopologyFile,
-    problems: list[Problem],
+    problems: Problems,
     sources: Sources | None = None,
 ) -> tuple[Node, ...]:
-    """The nodes in full: what ``node_of`` left out, now that it is known who is whose neighbour. ``sources`` gets what the files
+    """The nodes in full: what ``nodes_of`` left out, now that it is known who is whose neighbour. ``sources`` gets what the files
     hold that nodes have a copy of."""
     around = Surroundings(nodes, links, overlays, file, problems)
     read: dict[str, str | Problem] = {}
-    made = tuple([_resolved(node, file.nodes[node.name], around, read, problems) for node in nodes])
+    wrong: Counter[int] = Counter()
+    made: list[Node] = []
+    for node in nodes:
+        said = file.nodes[node.name]
+        if wrong[id(said)] < MOST_AT_A_PLACE:  # what is wrong with so many of a group's members would only be told again
+            before = problems.told
+            node = _resolved(node, said, around, read, problems)
+            wrong[id(said)] += problems.told > before
+        made.append(node)
     if sources is not None:
         sources.update((path, held.encode()) for path, held in read.items() if isinstance(held, str))
-    return made
+    return tuple(made)
 
 
 def _resolved(node: Node, file: NodeFile, around: Surroundings, read: dict[str, str | Problem], problems: list[Problem]) -> Node:

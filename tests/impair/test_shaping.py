@@ -1,0 +1,97 @@
+"""A link's shapes act in its middle, each direction by itself, in a running lab; what this kernel lacks is an error."""
+
+import select
+import socket
+import struct
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from networks import HERE, two_hosts
+
+from netlab.errors import HostError
+from netlab.impair.shaping import shape
+from netlab.lab.lab import Lab
+from netlab.topology.spec import Shape, Topology
+from netlab.units import milliseconds
+
+pytestmark = pytest.mark.netns
+
+SO_TIMESTAMPNS = 35
+PAYLOAD, FRAME = 1400, 1400 + 8 + 20 + 14  # with UDP's, IPv4's and Ethernet's headers
+COUNT = 40
+
+
+def shaped(*, delay: float = 0, **quantities: Any) -> Shape:
+    return Shape(delay=milliseconds(delay), jitter=milliseconds(0), place=HERE, **quantities)
+
+
+def link_with(**ways: Shape) -> Topology:
+    """Two hosts; ``onward`` from the client to the server, ``back`` the other way."""
+    pairs = {"onward": ("client", "server"), "back": ("server", "client")}
+    topology = two_hosts()
+    return replace(topology, links=(replace(topology.links[0], shapes=tuple((pairs[way], one) for way, one in ways.items())),))
+
+
+def seconds(lab: Lab, sender: str, receiver: str) -> float:
+    """How long after the first of many datagrams the last one arrives, by the kernel's stamps."""
+    stamps: list[float] = []
+    to = lab[receiver].address
+    with (
+        lab[sender].socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
+        lab[receiver].socket(socket.AF_INET, socket.SOCK_DGRAM) as receiving,
+    ):
+        receiving.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        receiving.bind((to, 5001))
+        receiving.settimeout(10)
+        for _ in range(COUNT):
+            sending.sendto(bytes(PAYLOAD), (to, 5001))
+        while len(stamps) < COUNT:
+            _, ((_, _, stamp),), _, _ = receiving.recvmsg(2000, 100)
+            whole, nanoseconds = struct.unpack("=qq", stamp)
+            stamps.append(whole + nanoseconds / 1e9)
+    return stamps[-1] - stamps[0]
+
+
+@pytest.mark.parametrize("stay", [False, True], ids=["held", "kept"])
+def test_each_direction_has_its_own_rate(stay: bool) -> None:
+    onward, back = 8_000_000, 2_000_000
+    with Lab(link_with(onward=shaped(rate=onward), back=shaped(rate=back)), stay=stay) as lab:
+        assert shape(lab) == ()
+        for rate, way in ((onward, ("client", "server")), (back, ("server", "client"))):
+            least = (COUNT - 2) * FRAME * 8 / rate  # the first goes at once, and one more is saved up
+            assert least * 0.98 <= seconds(lab, *way) < least * 2
+
+
+def test_the_direction_that_has_no_shape_is_as_fast_as_ever() -> None:
+    with Lab(link_with(onward=shaped(rate=1_000_000))) as lab:
+        shape(lab)
+        assert seconds(lab, "server", "client") < 0.2 < seconds(lab, "client", "server")
+
+
+def test_a_link_without_shapes_has_no_middle() -> None:
+    with Lab(two_hosts()) as lab:
+        assert shape(lab) == ()
+        assert lab.middles == {}
+
+
+def test_a_delay_is_had_or_told_to_be_lacking() -> None:
+    lacking = ""
+    with Lab(link_with(onward=shaped(delay=30))) as lab:
+        try:
+            shape(lab)
+        except HostError as error:
+            lacking = str(error)
+        with (
+            lab["client"].socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
+            lab["server"].socket(socket.AF_INET, socket.SOCK_DGRAM) as receiving,
+        ):
+            receiving.bind(("10.0.0.2", 5001))
+            sending.sendto(b"x", ("10.0.0.2", 5001))
+            early, _, _ = select.select([receiving], [], [], 0.02)
+            assert select.select([receiving], [], [], 5)[0]
+    if lacking:
+        assert lacking.startswith("<test>:1:1: this kernel has no netem, which delay needs\n  fix: sudo modprobe sch_netem")
+    else:
+        assert not early
