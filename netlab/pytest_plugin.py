@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".scenario.yaml"
 _MARKER = (
-    'topology(name, **settings): the network of the fixture "lab": a name, a path beside the test, or the topology itself as a dict; '
-    "settings are values for its vars"
+    'topology(name, **settings): the network of the fixture "lab": a name, a path beside the test, or the topology itself as a '
+    "dict; settings are values for its vars"
 )
 
 

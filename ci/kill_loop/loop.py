@@ -1,7 +1,7 @@
 """Kills netlab with SIGKILL at moments spread evenly over up, run, down and all between, and shows that nothing is left of it.
 
-After each there is no process that it started (found by a mark in their environment), no name of a lab, no mount, no interface, no
-file and no namespace. A lab whose ``up`` was killed after it had handed the lab over stays, by right: then it must work, and it must
+After each there is no process that it started (found by a mark in their environment), no name of a lab, no mount, no interface,
+no file and no namespace. A lab whose ``up`` was killed after the hand-over stays, by right: then it must work, and must
 end by ``down``. A ``down`` that was killed leaves such a lab, or none.
 
 usage: python ci/kill_loop [MOMENTS] [--fenced]      exit status 0 when nothing was left at any of them

@@ -1,4 +1,4 @@
-"""Labs beside one another, inside of one another, in threads and in processes that fork: each is its own, and ends with its owner."""
+"""Labs beside one another, inside one another, in threads, in processes that fork: each is its own, and ends with its owner."""
 
 import json
 import os
