@@ -389,7 +389,7 @@ class TestExpose:
 
 
 def test_quick_commands_import_nothing_heavy() -> None:
-    heavy = "{'yaml', 'pydantic', 'pyroute2', 'scapy', 'msgspec', 'netlab.topology.spec', 'netlab.lab.keeper'}"
+    heavy = "{'yaml', 'pydantic', 'pyroute2', 'scapy', 'msgspec', 'netlab.topology.spec', 'netlab.lab.keeper', 'netlab.cli_run'}"
     script = f"""
 import sys, netlab.cli
 sys.argv = sys.argv[1:]

@@ -11,7 +11,7 @@ from pathlib import Path
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x00020000, 0x04000000, 0x10000000, 0x20000000, 0x40000000
 MS_REC, MS_PRIVATE = 16384, 1 << 18
 PR_SET_DUMPABLE = 4
-KINDS = {"net": CLONE_NEWNET, "pid": CLONE_NEWPID, "uts": CLONE_NEWUTS, "mnt": CLONE_NEWNS}
+KINDS = {"pid": CLONE_NEWPID, "uts": CLONE_NEWUTS, "mnt": CLONE_NEWNS, "net": CLONE_NEWNET}
 UNLIMITED = (1 << 31) - 1
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,7 +43,9 @@ class Fence:
 
     def left(self) -> list[str]:
         """The kinds of namespaces of which there are some besides our own, those of dying labs too."""
-        return [kind for kind, flag in KINDS.items() if not self._can_make(kind, flag)]
+        found = [kind for kind in ("pid", "uts", "mnt") if not self._can_make(kind, KINDS[kind])]
+        # one that is made to see whether it can be takes time to go, and would be found the next time
+        return found or [kind for kind in ("net",) if not self._can_make(kind, KINDS[kind])]
 
     def users_left(self) -> bool:
         """Whether there is another user namespace behind the fence. The kernel frees a lab's a second or two after it."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from netlab.errors import HostError, LabError
 from netlab.lab import build
+from netlab.lab.closing import hurry
 from netlab.lab.keeper import Keeper
 from netlab.lab.program import Program
 from netlab.lab.syscalls import CLONE_NEWNET
@@ -63,6 +64,7 @@ class Held:
             _put_back(*self._limits)
             raise
         self.cookies, self.unset = self._built.cookies, self._built.unset
+        self._used: set[int] = set()
 
     def socket(self, number: int, family: int, kind: int, protocol: int) -> Socket:
         """An ordinary socket that lives in a namespace: this thread goes there and comes back (16 us)."""
@@ -71,6 +73,7 @@ class Held:
         try:
             if _setns(self._built.namespaces[number], CLONE_NEWNET):
                 raise _error(_ENTER)
+            self._used.add(number)
             return Socket(family, kind | SOCK_CLOEXEC, protocol)
         finally:
             # Called right here: a signal's handler runs where a Python function begins or a call has ended, so that no exception of
@@ -84,6 +87,12 @@ class Held:
 
     def close(self) -> None:
         """Close all descriptors; the kernel takes the namespaces down by itself, in one batch."""
+        try:
+            hurry(self._built.namespaces[number] for number in self._used)
+        finally:
+            self._used.clear()
+            if self._home >= 0 and _setns(self._home, CLONE_NEWNET):
+                raise _error(_ENTER)
         self._built.close()
         home, self._home = self._home, -1
         if home >= 0:

@@ -40,7 +40,9 @@ def main() -> None:
         os._exit(0)
     from netlab.lab.serving import Server
 
-    Server(control, owner, rootless=rootless, notes=notes).serve()
+    server = Server(control, owner, rootless=rootless, notes=notes)
+    server.serve()
+    server.hurry()
     os._exit(0)
 
 

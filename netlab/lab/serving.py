@@ -19,6 +19,7 @@ import struct
 import sys
 
 from netlab.lab import parcels
+from netlab.lab.closing import hurry
 from netlab.lab.rooms import Room, furnished
 from netlab.lab.syscalls import CLONE_NEWNET, PR_SET_PDEATHSIG, prctl, setns
 
@@ -49,6 +50,7 @@ class Server:
         self.home = Room()
         self.built: Built | None = None
         self.nodes: dict[int, _Node] = {}
+        self.used: set[int] = set()
         self.statuses: dict[int, int] = {}
         self.files: dict[str, dict[str, Any]] = {}
         self.logs: dict[int, list[tuple[str, int]]] = {}
@@ -56,6 +58,8 @@ class Server:
         self.clients = {control.fileno(): control}
         self.listener: socket.socket | None = None
         self.description = -1
+        # posix_spawn takes only descriptors below the limit that its program is to have, and those that come may be above
+        self.low = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(4)]
         # A large lab has more namespaces than programs usually may open files; its programs get what they would have had.
         self.limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.limit[1], self.limit[1]))
@@ -183,10 +187,12 @@ class Server:
         if node.room is None:
             node.room, notes = furnished(self.home, node.net, node.hostname, node.files, rootless=self.rootless)
             self.notes += [note for note in notes if note not in self.notes]
+            self.used.add(node.net)
         return node.room
 
     def do_socket(self, *, fds: list[int], node: int, family: int, kind: int, protocol: int) -> Answer:
         """A socket made in a node's network namespace."""
+        self.used.add(self.network(node))
         setns(self.network(node), CLONE_NEWNET)
         try:
             made = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
@@ -249,12 +255,15 @@ class Server:
                 os.chdir(cwd)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, cwd) from None
+            low = self.low[1:]
+            for fd, number in zip(fds, low, strict=False):
+                os.dup2(fd, number, inheritable=False)
             resource.setrlimit(resource.RLIMIT_NOFILE, self.limit)
             pid = os.posix_spawn(
                 _found(argv[0], env),
                 argv,
                 env,
-                file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(fds[:3])],
+                file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(low)],
                 setsid=True,
                 setsigdef=(signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ),
                 setsigmask=(),
@@ -263,6 +272,8 @@ class Server:
             raise OSError(errno.EINVAL, str(error), " ".join(argv)) from None
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.limit[1], self.limit[1]))
+            for number in self.low[1:]:
+                os.dup2(self.low[0], number, inheritable=False)
             self.home.enter()
         self.statuses[pid] = os.dup(fds[3])
         if log:
@@ -297,6 +308,7 @@ class Server:
 
     def do_network(self, *, fds: list[int], node: int) -> Answer:
         """A node's network namespace."""
+        self.used.add(self.nodes[node].net)
         return {}, [os.dup(self.nodes[node].net)]
 
     def do_enter(self, *, fds: list[int], node: int) -> Answer:
@@ -305,6 +317,16 @@ class Server:
         names = ("pid", "user") if self.rootless else ("pid",)
         pid, *user = (os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names)
         return {}, [pid, *(os.dup(fd) for fd in (room.net, room.uts, room.mnt)), *user]
+
+    def do_end(self, *, fds: list[int]) -> Answer:
+        """Get ready to be killed, at once."""
+        self.hurry()
+        return {}, []
+
+    def hurry(self) -> None:
+        """See that nothing of the lab's is left for long when this process has ended."""
+        hurry(self.used)
+        self.home.enter()
 
     def do_notes(self, *, fds: list[int]) -> Answer:
         """What could not be had, in words."""

@@ -58,7 +58,7 @@ def test_a_fork_has_all_imports_done_and_no_descriptor_but_its_own(tmp_path: Pat
         words = forked(keeper, tmp_path / "child.py", [], word=word)
         name, said, threads, fds = words.split(maxsplit=3)
         assert (name, said, threads) == ("colorsys", word, "1")
-        assert sorted(fds.strip("[]").replace("'", "").split(", "))[:3] == ["0", "1", "2"]
+        assert sorted(fds.strip("[]").replace("'", "").split(", "), key=int)[:3] == ["0", "1", "2"]
         assert len(fds.split(", ")) == 5  # its socket, and the folder that it reads
 
 

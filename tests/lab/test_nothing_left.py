@@ -1,0 +1,77 @@
+"""No namespace is left of a lab, even where its TCP connections were open: counted by the kernel, for this test's labs alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from labs import UNPRIVILEGED
+
+pytestmark = pytest.mark.netns
+
+TESTS = Path(__file__).parent.parent
+PRELUDE = f"""
+import sys
+sys.path[:0] = [{str(TESTS.parent)!r}, {str(TESTS)!r}]
+from ci.kill_loop.fence import Fence, own_mounts
+fence = Fence()
+own_mounts()
+import labs
+from networks import two_hosts
+from netlab.lab.lab import Lab
+
+SERVE = "import socket; s = socket.create_server(('', 80)); print(flush=True); c, _ = s.accept(); print(flush=True); s.accept()"
+CONNECT = "import socket, time; s = socket.create_connection(('server', 80)); print(flush=True); time.sleep(99)"
+
+def connected(run):
+    server = run("server", SERVE)
+    server.stdout.readline()
+    run("client", CONNECT).stdout.readline()
+    server.stdout.readline()
+"""
+WITHIN = 20  # it takes a second; the kernel's own time for a connection whose peer is gone is two minutes
+CASES = {
+    "sockets that are closed afterwards": """
+with Lab(two_hosts()) as lab:
+    listener, client = lab["server"].socket(), lab["client"].socket()
+    listener.bind(("10.0.0.2", 80))
+    listener.listen()
+    client.connect(("10.0.0.2", 80))
+    accepted, _ = listener.accept()
+for one in (client, accepted, listener):
+    one.close()
+""",
+    "programs": """
+with Lab(two_hosts()) as lab:
+    connected(lambda host, program: lab[host].popen([sys.executable, "-c", program], stdout=-1))
+""",
+    "programs of a lab that stays": """
+import subprocess
+assert labs.netlab("up", "two-hosts", "--name", "fenced").returncode == 0
+started = []
+def run(host, program):
+    argv = labs.command("exec", "--lab", "fenced", host, "--", sys.executable, "-c", program)
+    started.append(subprocess.Popen(argv, stdout=subprocess.PIPE))
+    return started[-1]
+connected(run)
+assert labs.netlab("down", "fenced").returncode == 0
+for each in started:
+    each.wait()
+""",
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("rootless", [False, True], ids=["", "rootless"])
+def test_no_namespace_is_left(case: str, rootless: bool) -> None:
+    script = f"{PRELUDE}{case}\nassert labs.until(lambda: not fence.left(), {WITHIN}), fence.left()"
+    argv = [*(UNPRIVILEGED if rootless else []), sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_namespace_that_is_left_is_seen() -> None:
+    script = f"{PRELUDE}\nlab = Lab(two_hosts()).__enter__()\nassert fence.left() == ['net']"
+    argv = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
