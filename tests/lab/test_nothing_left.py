@@ -10,6 +10,14 @@ from labs import UNPRIVILEGED
 pytestmark = pytest.mark.netns
 
 TESTS = Path(__file__).parent.parent
+TOPOLOGY = """
+# The link is so slow that much of what a program has sent is not under way yet when it is killed.
+nodes: {client: {}, server: {}}
+links:
+  - endpoints: [client, server]
+    subnets: [10.0.0.0/24]
+    impair: {both: {rate: 64kbit}}
+"""
 PRELUDE = f"""
 import sys
 sys.path[:0] = [{str(TESTS.parent)!r}, {str(TESTS)!r}]
@@ -17,46 +25,61 @@ from ci.kill_loop.fence import Fence, own_mounts
 fence = Fence()
 own_mounts()
 import labs
-from networks import two_hosts
-from netlab.lab.lab import Lab
+from netlab import Lab
 
+TOPOLOGY = {TOPOLOGY!r}
 SERVE = "import socket; s = socket.create_server(('', 80)); print(flush=True); c, _ = s.accept(); print(flush=True); s.accept()"
-CONNECT = "import socket, time; s = socket.create_connection(('server', 80)); print(flush=True); time.sleep(99)"
+CONNECT = "import socket, time; s = socket.create_connection(('server', 80)); s.send(bytes(99999)); print(flush=True); time.sleep(99)"
 
 def connected(run):
     server = run("server", SERVE)
     server.stdout.readline()
-    run("client", CONNECT).stdout.readline()
+    client = run("client", CONNECT)
+    client.stdout.readline()
     server.stdout.readline()
+    return [server, client]
 """
 WITHIN = 20  # it takes a second; the kernel's own time for a connection whose peer is gone is two minutes
 CASES = {
     "sockets that are closed afterwards": """
-with Lab(two_hosts()) as lab:
+import fcntl
+with Lab.load("two-hosts") as lab:
     listener, client = lab["server"].socket(), lab["client"].socket()
     listener.bind(("10.0.0.2", 80))
     listener.listen()
     client.connect(("10.0.0.2", 80))
     accepted, _ = listener.accept()
-for one in (client, accepted, listener):
-    one.close()
+client.close()
+def gone():
+    try:
+        fcntl.ioctl(listener, 0x8933, b"eth0".ljust(40, bytes(1)))  # SIOCGIFINDEX
+    except OSError:
+        return True
+assert labs.until(gone), "the link is there although one of its ends is not"
+accepted.close()
+listener.close()
 """,
     "programs": """
-with Lab(two_hosts()) as lab:
-    connected(lambda host, program: lab[host].popen([sys.executable, "-c", program], stdout=-1))
+with Lab.parse(TOPOLOGY) as lab:
+    programs = connected(lambda host, program: lab[host].popen([sys.executable, "-c", program], stdout=-1))
+for each in programs:
+    each.close()
 """,
     "programs of a lab that stays": """
 import subprocess
-assert labs.netlab("up", "two-hosts", "--name", "fenced").returncode == 0
-started = []
+import tempfile
+with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+    file.write(TOPOLOGY)
+    file.flush()
+    assert labs.netlab("up", file.name, "--name", "fenced").returncode == 0
 def run(host, program):
     argv = labs.command("exec", "--lab", "fenced", host, "--", sys.executable, "-c", program)
-    started.append(subprocess.Popen(argv, stdout=subprocess.PIPE))
-    return started[-1]
-connected(run)
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+programs = connected(run)
 assert labs.netlab("down", "fenced").returncode == 0
-for each in started:
-    each.wait()
+for each in programs:
+    with each:
+        each.wait()
 """,
 }
 
@@ -71,7 +94,7 @@ def test_no_namespace_is_left(case: str, rootless: bool) -> None:
 
 
 def test_a_namespace_that_is_left_is_seen() -> None:
-    script = f"{PRELUDE}\nlab = Lab(two_hosts()).__enter__()\nassert fence.left() == ['net']"
+    script = f"{PRELUDE}\nlab = Lab.load('two-hosts').__enter__()\nassert fence.left() == ['net']"
     argv = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
