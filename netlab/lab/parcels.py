@@ -2,7 +2,8 @@
 
 Each is one message of a SOCK_SEQPACKET socket (unix(7)), or a file in memory where it is too large for one. It does not know what
 the words in them mean. Both ends are processes of the same user, who can do to either what he likes, so that marshal will do: an
-interpreter has it at once, where msgspec takes longer to import than all else that a keeper needs.
+interpreter has it at once, where msgspec takes longer to import than all else that a keeper needs. It is not so where root looks at
+another user's lab that stays: root should do that only with users whom it trusts.
 """
 
 from __future__ import annotations
