@@ -113,26 +113,32 @@ def capture(lab: str | None, where: str, file: str | None, live: bool, count: in
 @click.argument("number", type=click.IntRange(1), required=False, metavar="[N]")
 def logs(lab: str | None, host: str, number: int | None) -> None:
     """Show what the programs of a node's start have said, or the Nth of them."""
+    import shutil
+
     with inside(lab, host) as (connection, _, node):
         reply, fds = connection.ask("logs", node=node.number)
         with ExitStack() as stack:
-            for fd in fds:
-                stack.callback(os.close, fd)
-            programs = list(zip(reply["programs"], fds, strict=True))
+            files = [stack.enter_context(open(fd, "rb")) for fd in fds]
+            programs = list(zip(reply["programs"], files, strict=True))
             if number is not None and number > len(programs):
                 count = f"{len(programs)} program{'' if len(programs) == 1 else 's'}"
                 raise NotThereError(f"{host} has {count} of its start")
-            for name, fd in programs if number is None else programs[number - 1 : number]:
+            for name, file in programs if number is None else programs[number - 1 : number]:
                 if number is None:
                     click.echo(f"==> {name} <==")
                 sys.stdout.flush()
-                sys.stdout.buffer.write(os.pread(fd, os.fstat(fd).st_size, 0))
+                shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def _run(lab: str | None, host: str, argv: Sequence[str], *, prompt: bool = False) -> NoReturn:
     from netlab.lab.enter import end_as, run
 
     with inside(lab, host) as (connection, described, node):
+        if described.uid != os.geteuid():
+            # Root enters another user's lab as that user: it is his keeper that says into which namespaces, and it could name any.
+            os.setgroups(())
+            os.setresgid(connection.gid, connection.gid, connection.gid)
+            os.setresuid(described.uid, described.uid, described.uid)
         env = {**os.environ, **node.env}
         if prompt:
             argv, env = _with_prompt(argv, env, f"{described.name}/{node.name}")

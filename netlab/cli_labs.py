@@ -84,7 +84,7 @@ def down(names: Sequence[str], every: bool) -> None:
 def ls(names: Sequence[str], as_json: bool) -> None:
     """List the labs that stay; with a NAME, that lab's nodes and their addresses. Root sees the labs of all users."""
     from netlab.lab.described import json_of, read
-    from netlab.lab.staying import staying
+    from netlab.lab.staying import printable, staying
 
     own = os.geteuid()
     found: list[Described] = []
@@ -101,10 +101,10 @@ def ls(names: Sequence[str], as_json: bool) -> None:
     elif names:
         for described in found:
             for line in _told(described):
-                click.echo(line)
+                click.echo(printable(line))
     else:
         for line in _table(found, users=any(one.uid != own for one in found)):
-            click.echo(line)
+            click.echo(printable(line))
 
 
 @click.command()

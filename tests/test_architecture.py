@@ -90,7 +90,7 @@ def test_a_keeper_loads_nothing_that_takes_long() -> None:
         "print(*sorted(name for name in sys.modules if name.startswith('netlab') or name in ('typing', 're', 'msgspec')))\n"
     )
     loaded = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    own = [f"netlab.lab.{name}" for name in ("build", "closing", "parcels", "rooms", "serving", "syscalls")]
+    own = [f"netlab.lab.{name}" for name in ("build", "parcels", "rooms", "serving", "syscalls")]
     assert loaded == ["netlab", "netlab.lab", *own]
 
 

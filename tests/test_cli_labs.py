@@ -1,13 +1,15 @@
 """The commands that build, list and end labs that stay, as a user runs them: real labs, with root's rights and without."""
 
 import json
+import marshal
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,94 @@ def test_a_process_of_another_user_is_not_served() -> None:
                 os.seteuid(0)
             assert stranger.recv(100) == b""
             assert described(called, rootless=rootless)["name"] == called
+
+
+def described_as(**changes: object) -> bytes:
+    node = {"name": "a", "kind": "host", "number": 0, "interfaces": {"eth0": ["10.0.0.1/24"]}, "env": {}}
+    said = {
+        "id": "x",
+        "name": "NAME",
+        "uid": NOBODY,
+        "topology": "t",
+        "file": "f",
+        "since": 1.0,
+        "netlab": "1",
+        "rootless": True,
+        "links": 0,
+    }
+    return json.dumps({**said, "pid": 1, "nodes": [node], **changes}).encode()
+
+
+STRANGERS = {
+    "marshal": (marshal.dumps({"id": 1}), b""),
+    "deep": (b"[" * 60_000, b""),
+    "no file": (b"{}", b""),
+    "no JSON": (b"{}", b"hello"),
+    "another lab": (b"{}", described_as(name="another")),
+    "since NaN": (b"{}", described_as(since=float("nan"))),
+    "no nodes": (b"{}", described_as(nodes=[])),
+    "refused": (json.dumps({"errno": 1, "what": "\x1b[2J", "message": 7}).encode(), b""),
+}
+
+
+@contextmanager
+def stranger(*answers: tuple[bytes, Sequence[bytes | str]]) -> Iterator[Staying]:
+    """What another user has listen at a lab's name: it answers each request with a message and files, of these contents or paths."""
+    theirs = Staying(NOBODY, name())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made, ThreadPoolExecutor(1) as pool:
+        made.settimeout(20)
+        made.bind(theirs.address)
+        os.seteuid(NOBODY)
+        made.listen()
+        os.seteuid(0)
+
+        def serve() -> None:
+            client, _ = made.accept()
+            with client, ExitStack() as stack:
+                for body, files in answers:
+                    client.recv(1000)
+                    fds = [os.memfd_create("said") if isinstance(file, bytes) else os.open(file, os.O_RDONLY) for file in files]
+                    for fd, file in zip(fds, files, strict=True):
+                        stack.callback(os.close, fd)
+                        if isinstance(file, bytes):
+                            os.write(fd, file.replace(b"NAME", theirs.name.encode()))
+                    socket.send_fds(client, [body], fds)
+                client.recv(1000)
+
+        served = pool.submit(serve)
+        yield theirs
+        served.result()
+
+
+needs_two_users = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be two users")
+
+
+@needs_two_users
+@pytest.mark.parametrize("answer", STRANGERS)
+def test_root_is_not_harmed_by_what_another_user_has_for_a_lab(answer: str) -> None:
+    body, file = STRANGERS[answer]
+    with stranger((body, [file] if file else [])) as theirs:
+        listed = netlab("ls")
+    said = [line for line in listed.stderr.splitlines() if theirs.name in line]
+    why = "cannot: \\x1b[2J: 7" if answer == "refused" else "was built by another version of netlab: it can only be ended"
+    assert (listed.returncode, said) == (0, [f"Error: the lab {theirs.name} {why}"])
+    assert "Traceback" not in listed.stderr
+
+
+@needs_two_users
+def test_what_another_user_s_lab_says_of_itself_cannot_drive_root_s_terminal() -> None:
+    with stranger((b"{}", [described_as(file="\x1b[2J")])) as theirs:
+        listed = netlab("ls")
+    assert [line.split()[-2] for line in listed.stdout.splitlines() if line.startswith(theirs.name)] == ["\\x1b[2J"]
+
+
+@needs_two_users
+def test_root_enters_nothing_that_another_user_could_not() -> None:
+    ours = [f"/proc/self/ns/{kind}" for kind in ("pid", "net", "uts", "mnt")]
+    with stranger((b"{}", [described_as()]), (b"{}", ours)) as theirs:
+        entered = netlab("exec", "--lab", f"nobody/{theirs.name}", "a", "--", "id", "-u")
+    assert (entered.returncode, entered.stdout) == (4, "")
+    assert entered.stderr == f"Error: cannot enter a of {theirs.name}: Operation not permitted\n"
 
 
 def test_twenty_at_once() -> None:

@@ -47,9 +47,9 @@ class Fence:
         # one that is made to see whether it can be takes time to go, and would be found the next time
         return found or [kind for kind in ("net",) if not self._can_make(kind, KINDS[kind])]
 
-    def users_left(self) -> bool:
-        """Whether there is another user namespace behind the fence. The kernel frees a lab's a second or two after it."""
-        return not self._can_make("user", CLONE_NEWUSER)
+    def empty(self) -> bool:
+        """Whether there are none, user namespaces included, which the kernel frees a second or two after a lab's others."""
+        return not self.left() and self._can_make("user", CLONE_NEWUSER)
 
     def _can_make(self, kind: str, flag: int) -> bool:
         """Whether one more namespace than our own may be made where only that many are allowed."""

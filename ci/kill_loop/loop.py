@@ -15,24 +15,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ci.kill_loop.fence import Fence, own_mounts
 from ci.kill_loop.traces import MARK, differences, marked, network_namespaces, traces
-from ci.kill_loop.victims import COMMAND, CONNECT, KEEPER, VICTIMS, Stage, Victim, netlab
+from ci.kill_loop.victims import COMMAND, FIRST, KEEPER, VICTIMS, Stage, Victim, netlab
 from netlab.lab.staying import Staying, staying
 
-GONE_WITHIN, ENDS_WITHIN, FREED_WITHIN = 20.0, 30.0, 60.0
-PAUSE = 0.003
-HEADS = ("killed", "moments", "over", "hit", "daemons", "stayed", "gone after", "left something")
+GONE_WITHIN, ENDS_WITHIN = 20.0, 30.0
+FREED_WITHIN = 180.0
+"""A connection whose peer is gone holds its network namespace for two minutes where nobody is left who could have it give up: where
+the keeper's outer process was killed, or an owner on whose wires the connection's end got lost."""
+
+PAUSE, LONG_PAUSE = 0.003, 0.05
+HEADS = ("killed", "moments", "over", "hit", "daemons", "stayed", "gone after", "freed after", "left something")
 
 
 @dataclass(slots=True, kw_only=True)
 class Row:
     """What came of the moments of one victim: ``hit`` while it ran, ``daemons`` when a detached program ran, ``stayed`` where a lab
-    was there afterwards, by right."""
+    was there afterwards, by right; how long it took at most until all processes were gone, and at the end all namespaces."""
 
     name: str
     moments: int
@@ -41,13 +45,16 @@ class Row:
     daemons: int = 0
     stayed: int = 0
     slowest: float = 0.0
+    freed: float | None = None
     left: list[str] = field(default_factory=list)
 
     @property
     def cells(self) -> tuple[str, ...]:
         """As the table shows it."""
         over, gone = f"{self.length:.2f} s", f"{self.slowest * 1000:.0f} ms"
-        return (self.name, str(self.moments), over, str(self.hit), str(self.daemons), str(self.stayed), gone, str(len(self.left)))
+        freed = "" if self.freed is None else f"{self.freed:.1f} s"
+        counts = (str(self.hit), str(self.daemons), str(self.stayed))
+        return (self.name, str(self.moments), over, *counts, gone, freed, str(len(self.left)))
 
 
 class NotProvedError(Exception):
@@ -60,7 +67,7 @@ class Loop:
     def __init__(self, stage: Stage, temporary: Path, fence: Fence | None) -> None:
         self._stage, self._fence = stage, fence
         self._folders = (temporary, temporary.parent)
-        self._environment = {**os.environ, "TMPDIR": str(temporary)}
+        self._environment = {**os.environ, "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(temporary.parent / "cache")}
         self._before = traces(self._folders)
 
     def kill(self, victim: Victim, moments: int) -> Row:
@@ -71,13 +78,13 @@ class Loop:
             for left in self._moment(victim, target, row.length * (moment + 0.5) / moments, row):
                 row.left.append(left)
                 print(f"{victim.name}: moment {moment}, {target} killed: {left}", flush=True)
-        if self._fence and not until(lambda: not self._users_left(), GONE_WITHIN):
-            row.left.append("user namespaces")
+        if self._fence is not None:
+            began = time.monotonic()
+            if not until(self._fence.empty, FREED_WITHIN, LONG_PAUSE):
+                row.left.append(f"namespaces: {', '.join(self._fence.left()) or 'user'}")
+                print(f"{victim.name}: {row.left[-1]}", flush=True)
+            row.freed = time.monotonic() - began
         return row
-
-    def _users_left(self) -> bool:
-        assert self._fence is not None
-        return self._fence.users_left()
 
     def _length(self, victim: Victim) -> float:
         """How long it takes when nobody kills it."""
@@ -116,7 +123,7 @@ class Loop:
             process.wait()
         if not until(lambda: not marked(mark) or here(lab), GONE_WITHIN):
             yield f"processes: {marked(mark)}"
-        if self._settled(lab, (mark, lab_mark)):
+        if self._settled(victim, lab, (mark, lab_mark)):
             row.stayed += 1
             self._down(lab)
         else:
@@ -127,17 +134,17 @@ class Loop:
         if victim.needs is not None and self._start(netlab("up", self._stage.topology, "--name", lab, *victim.needs), mark).wait():
             raise NotProvedError("up does not work")
 
-    def _settled(self, lab: str, marks: tuple[str, ...]) -> bool:
+    def _settled(self, victim: Victim, lab: str, marks: tuple[str, ...]) -> bool:
         """Wait until a lab is gone or seen to work; whether it works."""
         deadline = time.monotonic() + GONE_WITHIN
         while time.monotonic() < deadline and marked(*marks):
-            if here(lab) and self._works(lab):
+            if here(lab) and self._works(lab, victim):
                 return True
             time.sleep(PAUSE)
         return False
 
-    def _works(self, lab: str) -> bool:
-        return self._quietly(netlab("exec", "--lab", lab, "client", "--", sys.executable, "-c", CONNECT)) == 0
+    def _works(self, lab: str, victim: Victim) -> bool:
+        return self._quietly(netlab("exec", "--lab", lab, "client", "--", sys.executable, "-c", victim.proof)) == 0
 
     def _down(self, lab: str) -> None:
         if self._quietly(netlab("down", lab)):
@@ -150,12 +157,7 @@ class Loop:
         if victim.exposed:
             self._quietly(netlab("gc"))
         until(lambda: not differences(self._before, traces(self._folders)), GONE_WITHIN)
-        left += differences(self._before, traces(self._folders))
-        if self._fence is not None:
-            fence = self._fence
-            if not until(lambda: not fence.left(), GONE_WITHIN):
-                left.append(f"namespaces: {', '.join(fence.left())}")
-        return left
+        return left + differences(self._before, traces(self._folders))
 
     def _start(self, argv: list[str], mark: str, told: int | None = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -194,7 +196,7 @@ def chain(found: dict[int, str]) -> dict[str, int]:
     keepers = {pid: parent(pid) for pid, words in found.items() if "pid1.py" in words}
     outer = [pid for pid, above in keepers.items() if above not in keepers]
     first = [pid for pid, above in keepers.items() if above in outer]
-    return dict(zip((KEEPER, "the first process"), (*outer[:1], *first[:1]), strict=False))
+    return dict(zip((KEEPER, FIRST), (*outer[:1], *first[:1]), strict=False))
 
 
 def parent(pid: int) -> int:
@@ -204,14 +206,13 @@ def parent(pid: int) -> int:
         return 0
 
 
-def until(condition: object, within: float) -> bool:
+def until(condition: Callable[[], bool], within: float, pause: float = PAUSE) -> bool:
     """Wait for a condition; False when it does not come true in time."""
-    assert callable(condition)
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(PAUSE)
+        time.sleep(pause)
     return True
 
 
@@ -238,6 +239,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         temporary = Path(home, "temporary")
         temporary.mkdir()
+        Path(home, "cache").mkdir(mode=0o700)
         stage = Stage.below(Path(home), fresh())
         before = network_namespaces() if counted else None
         began = time.monotonic()

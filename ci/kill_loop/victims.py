@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND, KEEPER, FIRST = "the command", "the keeper", "the first process"
@@ -31,7 +31,19 @@ links:
     impair: {{both: {{rate: 100mbit}}}}
 """
 LISTEN = "import socket; s = socket.create_server(('', 80)); [s.accept() for _ in iter(int, 1)]"
+PLAIN = """\
+# Two hosts and nothing else: built again, it is built from what the first time left in the cache.
+nodes: {client: {}, server: {}}
+links: [{endpoints: [client, server]}]
+"""
 CONNECT = "import socket; socket.create_connection(('server', 80), 5)"
+REACH = """
+import socket
+try:
+    socket.create_connection(("server", 80), 5)
+except ConnectionRefusedError:
+    pass
+"""
 SCENARIO = """\
 # A program detaches itself as a daemon does; calls go on meanwhile, and a packet is lost.
 topology: {topology}
@@ -62,6 +74,7 @@ class Stage:
     """The files that victims work with. ``written`` is the folder of files that they were told to write."""
 
     topology: Path
+    plain: Path
     scenario: Path
     program: Path
     written: Path
@@ -71,12 +84,14 @@ class Stage:
         """Write them."""
         stage = cls(
             topology=folder / f"{name}.yaml",
+            plain=folder / f"{name}-plain.yaml",
             scenario=folder / f"{name}.scenario.yaml",
             program=folder / "program.py",
             written=folder / "written",
         )
         stage.written.mkdir()
         stage.topology.write_text(TOPOLOGY.format(name=name, python=sys.executable, listen=LISTEN))
+        stage.plain.write_text(PLAIN)
         stage.scenario.write_text(SCENARIO.format(topology=stage.topology))
         stage.program.write_text(PROGRAM)
         return stage
@@ -92,19 +107,24 @@ def netlab(*arguments: object) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Victim:
-    """A command, by what it is called and its words for a lab's name; ``needs`` are options of the ``up`` that must be there before
-    it, ``exposed`` that names under /run/netns may need ``netlab-ns gc`` afterwards."""
+    """A command, by what it is called and its words for a lab's name.
+
+    ``needs`` are options of the ``up`` that must come before it; ``proof`` is a Python program for the client, to see whether a lab
+    works. With ``exposed``, names under /run/netns may need ``netlab-ns gc`` afterwards; ``root`` says who may do this.
+    """
 
     name: str
     argv: Argv
     targets: tuple[str, ...] = EVERY
     needs: tuple[str, ...] | None = None
+    proof: str = CONNECT
     exposed: bool = False
-    root: bool = field(default=False)
+    root: bool = False
 
 
 VICTIMS = (
     Victim(name="up", argv=lambda stage, lab: netlab("up", stage.topology, "--name", lab)),
+    Victim(name="up, from the cache", argv=lambda stage, lab: netlab("up", stage.plain, "--name", lab), proof=REACH),
     Victim(
         name="up --expose",
         argv=lambda stage, lab: netlab("up", stage.topology, "--name", lab, "--expose"),

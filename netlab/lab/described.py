@@ -12,11 +12,13 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import netlab
+from netlab.lab.parcels import NotUnderstoodError, contents
 from netlab.lab.staying import Connection, RefusedError, Staying
 
 if TYPE_CHECKING:  # those who ask a lab need not know how it was planned: that would double the start of a command
     from netlab.topology.planned import NodePlan, Plan
 
+_LATEST = 1e11  # seconds of the epoch that a calendar has: the year 5138
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -93,7 +95,7 @@ def describe(lab: Staying, nodes: tuple[DescribedNode, ...], *, links: int, topo
 
 def json_of(described: Described | Sequence[Described]) -> str:
     """One description, or several, as JSON for people."""
-    return json.dumps(described, default=_fields, indent=2, ensure_ascii=False)
+    return json.dumps(described, default=_fields, indent=2)
 
 
 def sealed(described: Described) -> int:
@@ -107,15 +109,20 @@ def sealed(described: Described) -> int:
 
 def read(connection: Connection) -> Described:
     """What the lab at the other end says of itself."""
-    _, (fd,) = connection.ask("describe")
+    _, fds = connection.ask("describe")
     try:
-        # Not read(2): the descriptor's offset is shared by everyone who asks.
-        said = json.loads(os.pread(fd, os.fstat(fd).st_size, 0))
+        (fd,) = fds
+        said = json.loads(contents(fd))
         described = _made(Described, said, nodes=tuple(_node(node) for node in said["nodes"]))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        if (described.uid, described.name) != (connection.lab.uid, connection.lab.name) or not described.nodes:
+            raise ValueError("it describes another lab")
+        if not 0 <= described.since < _LATEST:
+            raise ValueError("since when?")
+    except (OSError, NotUnderstoodError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise RefusedError(f"the lab {connection.lab.name} was built by another version of netlab: it can only be ended") from None
     finally:
-        os.close(fd)
+        for fd in fds:
+            os.close(fd)
     return replace(described, pid=connection.pid)
 
 

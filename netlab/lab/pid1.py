@@ -10,6 +10,10 @@ import signal
 import socket
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 
 def main() -> None:
     """Become the keeper: argv holds the control socket's descriptor and the owner's pidfd."""
@@ -24,9 +28,14 @@ def main() -> None:
     word: dict[str, object] = {}
     try:
         rootless = isolate()
+        will, heir = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         child = os.fork()
         if child:
-            _wait(child, control, owner)
+            for one in (control, heir):
+                one.close()
+            os.close(owner)
+            _inherit(child, will)
+        will.close()
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         notes = _prepare()
         word = {"rootless": rootless}
@@ -40,9 +49,7 @@ def main() -> None:
         os._exit(0)
     from netlab.lab.serving import Server
 
-    server = Server(control, owner, rootless=rootless, notes=notes)
-    server.serve()
-    server.hurry()
+    Server(control, owner, heir, rootless=rootless, notes=notes).serve()
     os._exit(0)
 
 
@@ -81,15 +88,32 @@ def _prepare() -> list[str]:
     return []
 
 
-def _wait(child: int, control: socket.socket, owner: int) -> None:
-    """Outside the PID namespace: end as the process that is the first inside."""
-    control.close()
-    os.close(owner)
+def _inherit(child: int, will: socket.socket) -> "NoReturn":
+    """Outside the PID namespace: when the process that is the first inside has ended, however it has, let the network namespaces
+    in which there were sockets go quickly; then end as it did."""
+    import resource
+
+    from netlab.lab import parcels
+    from netlab.lab.closing import hurry
+
     nowhere = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):  # a lab that stays must not keep its owner's pipes and terminal open
         os.dup2(nowhere, fd)
     os.chdir("/")
-    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) and 1)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    used: list[int] = []
+    alive = True
+    while alive:
+        try:
+            word, fds = parcels.receive(will)
+        except OSError:
+            continue  # too many: what comes now takes its time
+        used += fds
+        alive = word is not None
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    hurry(used)
+    os._exit(status and 1)
 
 
 def _write(path: str, text: str) -> None:

@@ -17,9 +17,9 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 from netlab.lab import parcels
-from netlab.lab.closing import hurry
 from netlab.lab.rooms import Room, furnished
 from netlab.lab.syscalls import CLONE_NEWNET, PR_SET_PDEATHSIG, prctl, setns
 
@@ -44,8 +44,10 @@ class _Node:
 class Server:
     """Answers requests until the lab's owner is gone, or for as long as a lab stays."""
 
-    def __init__(self, control: socket.socket, owner: int, *, rootless: bool, notes: list[str]) -> None:
-        """``control`` is the owner's socket, ``owner`` its pidfd; ``notes`` is what could not be had so far, in words."""
+    def __init__(self, control: socket.socket, owner: int, heir: socket.socket, *, rootless: bool, notes: list[str]) -> None:
+        """``control`` is the owner's socket, ``owner`` its pidfd, ``heir`` leads to the process that tidies up after this one;
+        ``notes`` is what could not be had so far, in words."""
+        self.heir = heir
         self.control, self.owner, self.rootless, self.notes = control, owner, rootless, notes
         self.home = Room()
         self.built: Built | None = None
@@ -122,8 +124,9 @@ class Server:
         fds: list[int] = []
         give: list[int] = []
         number = None
+        stranger = control is not self.control
         try:
-            request, fds = parcels.receive(control)
+            request, fds = parcels.receive(control, stranger=stranger)
             if request is None:
                 return False
             number = request.pop("id", None)
@@ -142,7 +145,7 @@ class Server:
         if number is not None:
             reply["id"] = number
         try:
-            parcels.send(control, reply, give, socket.MSG_DONTWAIT)
+            parcels.send(control, reply, give, socket.MSG_DONTWAIT, stranger=stranger)
         except OSError:
             return False  # it hung up, or does not read
         finally:
@@ -181,18 +184,25 @@ class Server:
             raise OSError(errno.ENOENT, "this keeper has no such network namespace", str(number))
         return self.built.namespaces[number]
 
+    def use(self, network: int) -> None:
+        """Have the heir know of a network namespace in which there may be sockets from now on."""
+        if network not in self.used:
+            self.used.add(network)
+            with suppress(OSError):  # it is gone, or has enough
+                parcels.send(self.heir, {}, [network], socket.MSG_DONTWAIT)
+
     def room(self, number: int) -> Room:
         """The namespaces of a node's programs."""
         node = self.nodes[number]
         if node.room is None:
             node.room, notes = furnished(self.home, node.net, node.hostname, node.files, rootless=self.rootless)
             self.notes += [note for note in notes if note not in self.notes]
-            self.used.add(node.net)
+            self.use(node.net)
         return node.room
 
     def do_socket(self, *, fds: list[int], node: int, family: int, kind: int, protocol: int) -> Answer:
         """A socket made in a node's network namespace."""
-        self.used.add(self.network(node))
+        self.use(self.network(node))
         setns(self.network(node), CLONE_NEWNET)
         try:
             made = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
@@ -308,7 +318,7 @@ class Server:
 
     def do_network(self, *, fds: list[int], node: int) -> Answer:
         """A node's network namespace."""
-        self.used.add(self.nodes[node].net)
+        self.use(self.nodes[node].net)
         return {}, [os.dup(self.nodes[node].net)]
 
     def do_enter(self, *, fds: list[int], node: int) -> Answer:
@@ -317,16 +327,6 @@ class Server:
         names = ("pid", "user") if self.rootless else ("pid",)
         pid, *user = (os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names)
         return {}, [pid, *(os.dup(fd) for fd in (room.net, room.uts, room.mnt)), *user]
-
-    def do_end(self, *, fds: list[int]) -> Answer:
-        """Get ready to be killed, at once."""
-        self.hurry()
-        return {}, []
-
-    def hurry(self) -> None:
-        """See that nothing of the lab's is left for long when this process has ended."""
-        hurry(self.used)
-        self.home.enter()
 
     def do_notes(self, *, fds: list[int]) -> Answer:
         """What could not be had, in words."""

@@ -30,7 +30,6 @@ _LISTENS = 1 << 16  # __SO_ACCEPTCON, in the flags of /proc/net/unix
 _SEQPACKET = 5
 _ANSWER_WITHIN = 5.0
 _END_WITHIN = 10.0
-_HURRY_WITHIN = 1.0
 _CREDENTIALS = struct.Struct("=iII")
 
 
@@ -79,6 +78,15 @@ def usable_name(text: str) -> str:
 def is_name(text: str) -> bool:
     """Whether a lab may be called so."""
     return _NAME.fullmatch(text) is not None
+
+
+def printable(text: str) -> str:
+    """A text that a stranger may have written, harmless for a terminal.
+
+    >>> printable("caf\u00e9 \x1b[2J")
+    'caf\u00e9 \\x1b[2J'
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def claim(name: str, *, exactly: bool = False) -> tuple[socket.socket, Staying]:
@@ -139,7 +147,7 @@ class Connection:
             with _as_user(lab.uid):
                 self._connect(within)
             credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            self.pid, uid, _ = _CREDENTIALS.unpack(credentials)
+            self.pid, uid, self.gid = _CREDENTIALS.unpack(credentials)
             if uid != lab.uid:
                 raise ImpostorError(f"process {self.pid} of uid {uid} has taken the name of a lab of uid {lab.uid}: {lab.name}")
         except BaseException:
@@ -161,8 +169,8 @@ class Connection:
     def ask(self, do: str, **request: Any) -> tuple[dict[str, Any], list[int]]:
         """One request and its answer, with descriptors. Raises RefusedError, GoneError."""
         try:
-            parcels.send(self._socket, {"do": do, **request})
-            reply, fds = parcels.receive(self._socket)
+            parcels.send(self._socket, {"do": do, **request}, stranger=True)
+            reply, fds = parcels.receive(self._socket, stranger=True)
         except TimeoutError:
             raise UnreachableError(
                 f"the lab {self.lab.name} does not answer: its process {self.pid} is busy, stopped or stuck"
@@ -174,7 +182,8 @@ class Connection:
         if reply is None:
             raise GoneError(f"the lab {self.lab.name} was ended meanwhile")
         if "errno" in reply:
-            raise RefusedError(f"the lab {self.lab.name} cannot: {reply['what']}{': ' if reply['what'] else ''}{reply['message']}")
+            said = ": ".join(printable(str(reply[key])) for key in ("what", "message") if reply.get(key))
+            raise RefusedError(f"the lab {self.lab.name} cannot: {said}")
         return reply, fds
 
     @property
@@ -186,9 +195,6 @@ class Connection:
 
     def end(self) -> None:
         """End the lab; returns when every process in it is gone. What it was in the middle of is not finished."""
-        with suppress(UnreachableError):  # one that is stopped or stuck, or of another version, is ended all the same
-            self._socket.settimeout(_HURRY_WITHIN)
-            self.ask("end")
         try:
             pidfd = self._socket.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD)
         except OSError:

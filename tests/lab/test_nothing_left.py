@@ -11,12 +11,24 @@ pytestmark = pytest.mark.netns
 
 TESTS = Path(__file__).parent.parent
 TOPOLOGY = """
-# The link is so slow that much of what a program has sent is not under way yet when it is killed.
+# The link is so slow that what ends a connection is not through when all is killed.
 nodes: {client: {}, server: {}}
 links:
   - endpoints: [client, server]
     subnets: [10.0.0.0/24]
     impair: {both: {rate: 64kbit}}
+"""
+SERVE = """
+import socket
+listener = socket.create_server(("", 80))
+print(flush=True)
+accepted, (client, _) = listener.accept()
+accepted.recv(1)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+    for _ in range(100):
+        flood.sendto(bytes(1000), (client, 9))
+print(flush=True)
+listener.accept()
 """
 PRELUDE = f"""
 import sys
@@ -28,8 +40,8 @@ import labs
 from netlab import Lab
 
 TOPOLOGY = {TOPOLOGY!r}
-SERVE = "import socket; s = socket.create_server(('', 80)); print(flush=True); c, _ = s.accept(); print(flush=True); s.accept()"
-CONNECT = "import socket, time; s = socket.create_connection(('server', 80)); s.send(bytes(99999)); print(flush=True); time.sleep(99)"
+SERVE = {SERVE!r}
+CONNECT = "import socket, time; socket.create_connection(('server', 80)).close(); print(flush=True); time.sleep(99)"
 
 def connected(run):
     server = run("server", SERVE)
@@ -64,6 +76,15 @@ with Lab.parse(TOPOLOGY) as lab:
     programs = connected(lambda host, program: lab[host].popen([sys.executable, "-c", program], stdout=-1))
 for each in programs:
     each.close()
+""",
+    "programs whose lab's first process is killed": """
+import os, signal
+with Lab.parse(TOPOLOGY) as lab:
+    programs = connected(lambda host, program: lab[host].popen([sys.executable, "-c", program], stdout=-1))
+    first, *_ = labs.below(lab.keeper.pid)
+    os.kill(first, signal.SIGKILL)
+    for each in programs:
+        each.close()
 """,
     "programs of a lab that stays": """
 import subprocess

@@ -1,11 +1,13 @@
 """What a keeper and those who ask it send each other: plain values of any size, descriptors, and numbers of processes."""
 
 import errno
+import marshal
 import os
 import resource
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,3 +100,40 @@ def test_the_kernel_vouches_for_a_pid(pair: Pair) -> None:
         child.communicate()
     with pytest.raises((ProcessLookupError, PermissionError)):
         parcels.send(pair[0], {"pid": child.pid})
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"do": "exec", "node": 3}, {"large": ["x" * 1000] * 1000}], ids=["empty", "request", "large"]
+)
+def test_what_is_said_to_strangers_arrives(pair: Pair, value: dict[str, Any]) -> None:
+    before = open_now()
+    file = os.memfd_create("file")
+    parcels.send(pair[0], value, [file], stranger=True)
+    found, given = parcels.receive(pair[1], stranger=True)
+    assert (found, [os.readlink(f"/proc/self/fd/{fd}") for fd in given]) == (value, ["/memfd:file (deleted)"])
+    for fd in (file, *given):
+        os.close(fd)
+    assert open_now() == before
+
+
+def test_a_stranger_is_not_trusted(pair: Pair, tmp_path: Path) -> None:
+    plain, fifo = tmp_path / "plain", tmp_path / "fifo"
+    plain.write_text("{}")
+    os.mkfifo(fifo)
+    huge = os.memfd_create("huge", os.MFD_CLOEXEC)
+    os.truncate(huge, 1 << 40)
+    nothing = os.memfd_create("nothing")
+    os.write(nothing, b"null")
+    files = [huge, nothing, os.open(plain, os.O_RDONLY), os.open(fifo, os.O_RDWR)]
+    before = open_now()
+    for body in (marshal.dumps({}), b"[" * 60_000, b"1" * 60_000, b"[]", b"\xff", b"null"):
+        socket.send_fds(pair[0], [body], [])
+        with pytest.raises(parcels.NotUnderstoodError):
+            parcels.receive(pair[1], stranger=True)
+    for file in files:
+        socket.send_fds(pair[0], [b"null"], [file])
+        with pytest.raises((parcels.NotUnderstoodError, OSError)):
+            parcels.receive(pair[1], stranger=True)
+    assert open_now() == before
+    for file in files:
+        os.close(file)
