@@ -177,7 +177,7 @@ STRANGERS = {
 
 @contextmanager
 def stranger(*answers: tuple[bytes, Sequence[bytes | str]]) -> Iterator[Staying]:
-    """What another user has listen at a lab's name: it answers each request with a message and files, of these contents or paths."""
+    """What another user has listen at a lab's name: it answers requests by messages, with files of these contents or paths."""
     theirs = Staying(NOBODY, name())
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made, ThreadPoolExecutor(1) as pool:
         made.settimeout(20)
