@@ -36,8 +36,10 @@ def up(topology: str, name: str | None, settings: dict[str, str], expose: bool, 
     if expose and os.geteuid() != 0:
         raise HostError("only root can name namespaces under /run/netns", "sudo netlab-ns up --expose ..., or leave out --expose")
     with Keeper.begin() as keeper:  # it starts while all else is imported and the topology is read
-        from netlab.lab.described import json_of, read
-        from netlab.lab.staying import LONGEST_NAME, TakenError, is_name
+        from dataclasses import replace
+
+        from netlab.lab.described import json_of
+        from netlab.lab.staying import LONGEST_NAME, Staying, TakenError, is_name
         from netlab.topology.find import topology_file
         from netlab.up import build
 
@@ -45,11 +47,11 @@ def up(topology: str, name: str | None, settings: dict[str, str], expose: bool, 
             allowed = f"at most {LONGEST_NAME} letters, digits, '.', '_' and '-', the first a letter or a digit"
             raise click.UsageError(f"{name!r} cannot be a lab's name: {allowed}")
         try:
-            lab, shortfalls = build(topology_file(topology), settings, name, keeper)
+            described, shortfalls = build(topology_file(topology), settings, name, keeper)
         except TakenError:
             raise click.UsageError(f"a lab {name} stays already; netlab-ns down {name} ends it") from None
-    with connected(lab) as connection:
-        described = read(connection)
+    with connected(Staying(described.uid, described.name)) as connection:
+        described = replace(described, pid=connection.pid)
     if expose:
         _expose(described)
     if as_json:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from netlab.cache import keep, recall
 from netlab.errors import HostError
-from netlab.lab.described import describe, nodes_of, sealed
+from netlab.lab.described import Described, describe, nodes_of, sealed
 from netlab.lab.remembered import NotAsBeforeError, Remembered
-from netlab.lab.staying import Staying, claim, usable_name
+from netlab.lab.staying import claim, usable_name
 
 if TYPE_CHECKING:  # to read and plan a topology takes three times as long as to build it
     from netlab.lab.keeper import Keeper
     from netlab.topology.planned import Plan
 
-Built = tuple[Staying, tuple[str, ...]]
-"""A lab that stays, and what this machine did not let it have, though it runs without."""
+Built = tuple[Described, tuple[str, ...]]
+"""What a lab that stays says of itself, and what this machine did not let it have, though it runs without."""
 
 
 def build(file: str, settings: Mapping[str, str], name: str | None, keeper: "Keeper") -> Built:
@@ -51,7 +51,7 @@ def _as_before(known: Remembered, file: str, name: str | None, keeper: "Keeper")
         )
         shortfalls = (*known.shortfalls, *keeper.ask("notes")[0]["notes"])
         keeper.hand_over(listener, sealed(described))
-    return staying, shortfalls
+    return described, shortfalls
 
 
 def _anew(file: str, settings: Mapping[str, str], name: str | None, keeper: "Keeper | None") -> Built:
@@ -82,7 +82,7 @@ def _anew(file: str, settings: Mapping[str, str], name: str | None, keeper: "Kee
         lab.hand_over(listener, sealed(described))
     if known is not None:
         keep(file, settings, sources, known.plain())
-    return staying, shortfalls
+    return described, shortfalls
 
 
 def _refuse_rules(plan: "Plan") -> None:
