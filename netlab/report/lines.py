@@ -6,6 +6,7 @@ It shows what was seen and hides nothing behind colour; it refuses to know what 
 from bisect import bisect_right
 from functools import cached_property, partial
 
+from netlab.report.event_lines import kernel_line, process_line
 from netlab.report.packet_line import PacketLine
 from netlab.timeline.headers import decode
 from netlab.timeline.observations import (
@@ -19,12 +20,19 @@ from netlab.timeline.observations import (
     ListedInodes,
     Named,
     Packet,
+    PacketDropped,
     ProgramEnded,
+    Reset,
+    Retransmission,
     SocketCounts,
+    SocketDestroyed,
+    SocketError,
+    SocketMemory,
     SocketState,
     SocketTable,
     StepBegan,
     StepEnded,
+    TcpInfo,
 )
 from netlab.timeline.timeline import Timeline
 
@@ -72,7 +80,8 @@ class Lines:
                 return f"{seen.interface} {seen.direction:<3} {told}"
             case SocketState():
                 ends = f"{self._line.address(*seen.local)} to {self._line.address(*seen.remote)}"
-                return f"{seen.old} -> {seen.new}  {ends} ({seen.source})"
+                cause = f", by a {seen.cause}" if seen.cause else ""
+                return f"{seen.old} -> {seen.new}  {ends} ({seen.source}{cause})"
             case SocketTable():
                 shown = [f"{one.protocol} {one.state} {self._line.address(*one.local)}" for one in seen.entries]
                 return f"sockets: {_some(shown)}"
@@ -92,6 +101,10 @@ class Lines:
             case Decision():
                 what = f" {seen.packet}" if seen.packet else ""
                 return f"link {seen.link}: {seen.action}{what} (match {seen.occurrence} of rule {seen.rule!r})"
+            case Reset() | Retransmission() | PacketDropped() | SocketError() | SocketDestroyed() | SocketMemory() | TcpInfo():
+                return kernel_line(seen, self._line.address)
+            case _:
+                return process_line(seen)
 
     @cached_property
     def _first_sequence(self) -> dict[tuple[str, int | None, str, int | None], list[tuple[int, int]]]:

@@ -7,7 +7,7 @@ import msgspec
 
 from netlab.check.result import RunResult
 from netlab.timeline.headers import decode
-from netlab.timeline.observations import AnyObservation, CallReturned, Packet, ProgramEnded
+from netlab.timeline.observations import AnyObservation, CallReturned, Packet, PacketDropped, ProgramEnded
 
 _RECEIVING = frozenset({"read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg"})
 
@@ -31,6 +31,10 @@ def _cut(seen: AnyObservation) -> AnyObservation:
         case CallReturned(call=call, out=out) if call in _RECEIVING and out is not None:
             kept = {name: value for name, value in out.items() if name != "data"} if isinstance(out, dict) else None
             return msgspec.structs.replace(seen, out=kept)
+        case PacketDropped(data=data) if data:
+            framed = bytes(12) + (b"\x86\xdd" if data[0] >> 4 == 6 else b"\x08\x00") + data
+            payload = decode(framed).payload
+            return msgspec.structs.replace(seen, data=framed[14 : framed.rfind(payload)]) if payload else seen
         case ProgramEnded():
             return msgspec.structs.replace(seen, stdout="", stderr="")
     return seen

@@ -8,15 +8,60 @@ from typing import Any
 
 import msgspec
 
-Address = tuple[str, int]
-"""An IP address in its canonical text and a port."""
+from netlab.timeline.kernel_events import (
+    PacketDropped,
+    Reset,
+    Retransmission,
+    SocketDestroyed,
+    SocketError,
+    SocketMemory,
+    TcpInfo,
+)
+from netlab.timeline.observation import Address, Observation
+from netlab.timeline.process_events import (
+    DescriptorSeen,
+    ProcessExecuted,
+    ProcessExited,
+    ProcessForked,
+    SignalDelivered,
+    SystemCall,
+)
 
-
-class Observation(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """One timed fact. ``host`` is the node's name, empty for what belongs to the run as a whole."""
-
-    time: int
-    host: str = ""
+__all__ = [
+    "Address",
+    "AnyObservation",
+    "CallReturned",
+    "CallStarted",
+    "Counters",
+    "Decision",
+    "DescriptorSeen",
+    "DescriptorTable",
+    "KernelMemory",
+    "ListedInodes",
+    "Named",
+    "Observation",
+    "Packet",
+    "PacketDropped",
+    "ProcessExecuted",
+    "ProcessExited",
+    "ProcessForked",
+    "ProgramEnded",
+    "Reset",
+    "Retransmission",
+    "SignalDelivered",
+    "SocketCounts",
+    "SocketDestroyed",
+    "SocketEntry",
+    "SocketError",
+    "SocketMemory",
+    "SocketState",
+    "SocketTable",
+    "SourceReport",
+    "StepBegan",
+    "StepEnded",
+    "SystemCall",
+    "TcpInfo",
+]
 
 
 class StepBegan(Observation, frozen=True, kw_only=True, tag="step"):
@@ -102,7 +147,11 @@ class SocketState(Observation, frozen=True, kw_only=True, tag="state"):
 
     ``source`` says how it is known: "tracepoint" (the transition itself), "timer" (a minisock's timer tells) or "sock_diag" (a
     dump differed from the one before: transitions in between went unseen). ``cookie`` is SO_COOKIE, 0 where none was given yet;
-    ``inode`` 0 where no descriptor has it.
+    ``inode`` 0 where no descriptor has it. ``tid`` is the thread on whose processor it happened, which need not have anything to do
+    with it: a packet is received by whoever runs then.
+
+    ``cause`` says what made it happen, once the timeline is complete: "call", "segment", "timer", or "" where that is not known;
+    ``caused_by`` is that observation's index in the timeline, -1 where there is none.
     """
 
     source: str
@@ -112,6 +161,9 @@ class SocketState(Observation, frozen=True, kw_only=True, tag="state"):
     remote: Address
     cookie: int = 0
     inode: int = 0
+    tid: int = 0
+    cause: str = ""
+    caused_by: int = -1
 
 
 class SocketEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,14 +248,29 @@ AnyObservation = (
     | ListedInodes
     | KernelMemory
     | Decision
+    | Reset
+    | Retransmission
+    | PacketDropped
+    | SocketError
+    | SocketDestroyed
+    | SocketMemory
+    | TcpInfo
+    | SystemCall
+    | ProcessForked
+    | ProcessExecuted
+    | ProcessExited
+    | SignalDelivered
+    | DescriptorSeen
 )
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one source of observations could do in a run.
 
-    ``name`` is the source ("packets", "states", "memory", "sock_diag", "descriptors", "proc"); ``reason`` says why it was not
-    available and what that needs (empty when it was); ``seen`` and ``lost`` count what it delivered and what it lost.
+    ``name`` is the source ("packets", "states", "events", "calls", "memory", "sock_diag", "descriptors"); ``reason`` says why it
+    was not available and what that needs (empty when it was); ``seen`` and ``lost`` count what it delivered and what it lost.
+    ``uncertainty`` is by how many ns its times may differ from the timeline's clock, as measured; ``notes`` what it cannot see
+    though it is there ("io_uring was used: what goes through it is not seen").
     """
 
     name: str
@@ -211,3 +278,5 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     seen: int = 0
     lost: int = 0
+    uncertainty: int = 0
+    notes: tuple[str, ...] = ()

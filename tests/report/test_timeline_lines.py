@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from results import CLIENT, SERVER, segment
 
@@ -8,18 +10,31 @@ from netlab.timeline.observations import (
     CallStarted,
     Counters,
     Decision,
+    DescriptorSeen,
     DescriptorTable,
     KernelMemory,
     ListedInodes,
     Named,
     Packet,
+    PacketDropped,
+    ProcessExecuted,
+    ProcessExited,
+    ProcessForked,
     ProgramEnded,
+    Reset,
+    Retransmission,
+    SignalDelivered,
     SocketCounts,
+    SocketDestroyed,
     SocketEntry,
+    SocketError,
+    SocketMemory,
     SocketState,
     SocketTable,
     StepBegan,
     StepEnded,
+    SystemCall,
+    TcpInfo,
 )
 from netlab.timeline.timeline import Node, Timeline
 
@@ -28,6 +43,9 @@ NODES = {
     "server": Node(kind="host", addresses={"eth0": (SERVER,)}),
 }
 ENTRY = SocketEntry(protocol="tcp", state="LISTEN", local=(SERVER, 80), remote=("0.0.0.0", 0), inode=5)
+
+ENDS: dict[str, Any] = {"local": (CLIENT, 1), "remote": (SERVER, 2)}
+PROCESS: dict[str, Any] = {"host": "h", "pid": 7, "tid": 7, "program": "curl"}
 
 KINDS: tuple[tuple[AnyObservation, str], ...] = (
     (StepBegan(time=0, index=0, text="client: close(c)"), "step 1: client: close(c)"),
@@ -58,6 +76,64 @@ KINDS: tuple[tuple[AnyObservation, str], ...] = (
     (
         Decision(time=0, link="l", rule="S drop", action="drop", occurrence=2, packet="a > b S"),
         "link l: drop a > b S (match 2 of rule 'S drop')",
+    ),
+    (
+        SocketState(time=0, host="client", source="tracepoint", old="CLOSE", new="SYN_SENT", **ENDS, cause="call", caused_by=3),
+        "CLOSE -> SYN_SENT  client:1 to server:2 (tracepoint, by a call)",
+    ),
+    (
+        Reset(time=0, host="client", direction="sent", state="ESTABLISHED", reason="ABORT_ON_DATA", **ENDS),
+        "reset sent in ESTABLISHED client:1 to server:2: ABORT_ON_DATA",
+    ),
+    (Retransmission(time=0, host="client", what="SYN-ACK", **ENDS), "retransmitted SYN-ACK on client:1 to server:2"),
+    (SocketError(time=0, host="client", errno="ECONNREFUSED", **ENDS), "error ECONNREFUSED on client:1 to server:2"),
+    (
+        SocketDestroyed(time=0, host="client", protocol="tcp", state="CLOSE", **ENDS),
+        "tcp socket destroyed in CLOSE client:1 to server:2",
+    ),
+    (SocketMemory(time=0, host="client", memory={"rmem_alloc": 4}, **ENDS), "socket memory client:1 to server:2: rmem_alloc 4"),
+    (TcpInfo(time=0, host="client", info={"rto": 200000}, **ENDS), "tcp_info client:1 to server:2: rto 200000"),
+    (
+        PacketDropped(time=0, host="client", reason="NO_SOCKET", place="tcp_v4_rcv"),
+        "kernel dropped a packet: NO_SOCKET at tcp_v4_rcv",
+    ),
+    (
+        PacketDropped(
+            time=0,
+            host="client",
+            reason="NO_SOCKET",
+            interface="eth0",
+            data=segment(CLIENT, SERVER, 1, 2, 0x12, 0)[14:],
+        ),
+        "eth0 dropped client:1 > server:2 tcp .S: NO_SOCKET",
+    ),
+    (
+        SystemCall(
+            **PROCESS,
+            call="connect",
+            source="bpf",
+            began=0,
+            time=2_500_000,
+            fd=3,
+            arguments={"address": ["10.0.0.2", 80]},
+            result=-1,
+            errno="EINPROGRESS",
+        ),
+        "curl[7] connect(3, address 10.0.0.2:80) = -1 EINPROGRESS, 2.500 ms",
+    ),
+    (
+        SystemCall(**PROCESS, call="recv", source="bpf", began=0, time=0, fd=3, arguments={"flags": ["A", "B"]}, returned=False),
+        "curl[7] recv(3, flags A|B) did not return",
+    ),
+    (ProcessForked(time=0, host="h", parent=7, pid=8, tid=8, program="sh"), "sh[7] made process 8"),
+    (ProcessForked(time=0, host="h", parent=7, pid=7, tid=9, program="sh", thread=True), "sh[7] made thread 9"),
+    (ProcessExecuted(time=0, host="h", pid=7, program="sh", path="/bin/curl"), "sh[7] executes /bin/curl"),
+    (ProcessExited(time=0, host="h", pid=7, program="sh", status=1), "sh[7] exit status 1"),
+    (ProcessExited(time=0, host="h", pid=7, program="sh", status=-13), "sh[7] ended by signal 13"),
+    (SignalDelivered(**PROCESS, time=0, signal="SIGPIPE"), "curl[7] gets SIGPIPE, and has no handler for it"),
+    (
+        DescriptorSeen(time=0, host="h", pid=7, program="sh", fd=3, target="socket:[5]", close_on_exec=True),
+        "sh[7] has descriptor 3 open: socket:[5], close-on-exec",
     ),
 )
 
