@@ -1,6 +1,7 @@
-"""For every test: pytester, a cache folder that is not the user's, and hypothesis without a database (it would be written into
-whatever folder the tests run in)."""
+"""For every test: pytester, a cache folder that is not the user's, hypothesis without a database (it would be written into
+whatever folder the tests run in), and Ctrl-C."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,12 @@ from hypothesis import settings
 pytest_plugins = ["pytester"]
 settings.register_profile("netlab", database=None, deadline=None)
 settings.load_profile("netlab")
+
+# Shells start their background jobs with SIGINT ignored, nohup SIGHUP too, and programs that the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
