@@ -27,6 +27,7 @@ SOURCES = {  # which source each key of an expectation rests on
     "sockets": "descriptors",
     "counters": "descriptors",
     "memory": "memory",
+    "drops": "events",
 }
 
 
@@ -129,6 +130,7 @@ _CHECKS: dict[str, Callable[[Expectation, View, Window, bool], Iterator[Finding]
     "queue": objects.queue,
     "counters": objects.counters,
     "memory": objects.memory,
+    "drops": objects.drops,
 }
 
 

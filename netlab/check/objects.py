@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from netlab.check.findings import Finding, Window
 from netlab.check.view import View, host_of
 from netlab.scenario.spec import Expectation
-from netlab.timeline.observations import Counters, DescriptorTable, SocketCounts
+from netlab.timeline.observations import Counters, DescriptorTable, PacketDropped, SocketCounts
 
 
 def descriptors(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
@@ -196,3 +196,21 @@ def memory(expect: Expectation, view: View, window: Window, final: bool) -> Iter
                     actual=str(seen.get(what, 0)),
                     evidence=(found[0],) if found else (),
                 )
+
+
+def drops(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
+    """Packets that a node's kernel threw away since the run began, by its reason."""
+    for host, wanted in expect.drops.items():
+        for reason, change in wanted.items():
+            seen = [
+                index
+                for index, drop in view.each(PacketDropped)
+                if (drop.host, drop.reason) == (host, reason) and drop.time <= window.ended
+            ]
+            yield Finding(
+                field=f"drops of {host}, {reason}",
+                status="met" if _holds(change, len(seen)) else "unmet",
+                expected=change,
+                actual=f"{len(seen):+d}",
+                evidence=tuple(seen),
+            )

@@ -14,7 +14,7 @@ from netlab.units import Duration
 from netlab.validate import validated
 from netlab.yaml_nodes import Node
 
-_MAPPINGS = ("states", "fds", "sockets", "listed", "queue", "counters", "memory")
+_MAPPINGS = ("states", "fds", "sockets", "listed", "queue", "counters", "memory", "drops")
 _ABOUT_PACKETS = ("at", "arrived", "including")
 
 

@@ -195,7 +195,7 @@ class _Walk:
         for key in ("fds", "memory"):
             for name, place in _keys_of(said, key):
                 self._owner(name, place)
-        for key in ("sockets", "counters"):
+        for key in ("sockets", "counters", "drops"):
             for name, place in _keys_of(said, key):
                 if name not in self._kinds:
                     fix = did_you_mean(name, self._kinds) or f"the nodes are {named(self._kinds)}"

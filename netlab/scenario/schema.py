@@ -66,6 +66,10 @@ Time = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "strin
 State = Annotated[str, BeforeValidator(_state), Field(description="a state of RFC 9293")]
 Change = Annotated[str, BeforeValidator(_change), WithJsonSchema({"type": ["string", "integer"]})]
 Count = Annotated[int, Field(ge=0)]
+DropReason = Annotated[
+    str,
+    Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="a name of the kernel's, such as NO_SOCKET (include/net/dropreason-core.h)"),
+]
 Names = OneOrMore[str]
 
 
@@ -87,6 +91,7 @@ class ExpectFile(Piece):
     queue: dict[str, dict[Literal["send", "receive"], Count]] = Field(default={})
     counters: dict[str, dict[str, Change]] = Field(default={})
     memory: dict[str, dict[str, dict[Literal["allocated", "live"], int]]] = Field(default={})
+    drops: dict[str, dict[DropReason, Change]] = Field(default={})
     within: Time = 1_000_000_000
     watch: Time = Field(default=0, alias="for")
 

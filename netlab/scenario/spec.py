@@ -37,7 +37,8 @@ class Expectation:
     ``distinct``/``same``: sockets that must be different kernel objects, or one. ``sockets``: node to the change of sockstat's
     counts since the run began ({"client": {"used": 2}}). ``listed``: socket to whether the kernel's socket tables show it.
     ``queue``: socket to {"send": n, "receive": n}. ``counters``: node to {name: "+1" | ">=1" | ...}, changes since the run began.
-    ``memory``: process to {cache: {"allocated": n, "live": n}}.
+    ``memory``: process to {cache: {"allocated": n, "live": n}}. ``drops``: node to {the kernel's reason: "+1" | ">=1" | ...}, the
+    packets that it threw away since the run began.
     """
 
     packets: PacketsExpected | None = None
@@ -51,6 +52,7 @@ class Expectation:
     queue: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     counters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     memory: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    drops: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     within: Duration = milliseconds(1000)
     watch: Duration = milliseconds(0)
 

@@ -14,6 +14,7 @@ from netlab.timeline.observations import (
     KernelMemory,
     ListedInodes,
     Named,
+    PacketDropped,
     SocketCounts,
     SocketEntry,
     SocketState,
@@ -23,7 +24,9 @@ from netlab.timeline.observations import (
 from netlab.timeline.timeline import Timeline, merge
 
 CLIENT, SERVER = ("10.0.0.1", 4000), ("10.0.0.2", 8080)
-SOURCES = tuple(SourceReport(name=name, available=True) for name in ("packets", "sock_diag", "descriptors", "states", "memory"))
+SOURCES = tuple(
+    SourceReport(name=name, available=True) for name in ("packets", "sock_diag", "descriptors", "states", "memory", "events")
+)
 
 
 def entry(state: str, inode: int = 77, **fields: Any) -> SocketEntry:
@@ -110,6 +113,17 @@ def test_counts_are_changes_since_the_run_began() -> None:
         assert judged(Expectation(counters={"client": {"ListenDrops": wanted}}), *rising)[0].status == status, wanted
     found = judged(Expectation(counters={"client": {"NoSuchCount": "0"}}), *rising)
     assert outcome(found) == [("NoSuchCount of client", "lacking", "0", "this kernel has no such count")]
+
+
+def test_drops_are_counted_by_the_kernel_s_reason() -> None:
+    seen = [PacketDropped(time=time, host="server", reason="NO_SOCKET") for time in (1, 20, 999)]
+    other = PacketDropped(time=20, host="server", reason="TCP_CSUM")
+    for wanted, status in (("+2", "met"), ("2", "met"), (">=1", "met"), ("+3", "unmet"), ("0", "unmet")):
+        found = judged(Expectation(drops={"server": {"NO_SOCKET": wanted}}), *seen, other)
+        assert [one.status for one in found] == [status], wanted
+    assert outcome(judged(Expectation(drops={"client": {"NO_SOCKET": "1"}}), *seen)) == [
+        ("drops of client, NO_SOCKET", "unmet", "1", "+0")
+    ]
 
 
 def test_listed_means_both_in_proc_and_in_sock_diag() -> None:

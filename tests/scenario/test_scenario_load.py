@@ -141,6 +141,7 @@ def test_an_expectation_as_a_whole(load: Load) -> None:
       queue: {client.c: {send: 0, receive: 5}}
       counters: {client: {TcpRetransSegs: +1, ListenDrops: ">=1"}}
       memory: {client: {TCP: {allocated: 1, live: 0}}}
+      drops: {server: {NO_SOCKET: 1}}
       within: 2s
       for: 50ms"""
     assert expectation(load, text, "client: d = dup(c)") == Expectation(
@@ -155,6 +156,7 @@ def test_an_expectation_as_a_whole(load: Load) -> None:
         queue={"client.c": {"send": 0, "receive": 5}},
         counters={"client": {"TcpRetransSegs": "+1", "ListenDrops": ">=1"}},
         memory={"client": {"TCP": {"allocated": 1, "live": 0}}},
+        drops={"server": {"NO_SOCKET": "+1"}},
         within=milliseconds(2000),
         watch=milliseconds(50),
     )
