@@ -64,7 +64,7 @@ class Observation:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._observers.stop()
-        self._seen.timeline = self._observers.timeline()
+        self._seen.timeline = self._observers.whole()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

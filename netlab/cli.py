@@ -22,6 +22,7 @@ _COMMANDS = {
     "netlab.cli_files": ("validate", "plan", "graph", "schema"),
     "netlab.cli_labs": ("up", "down", "ls", "gc"),
     "netlab.cli_inside": ("exec_", "shell", "capture", "logs"),
+    "netlab.cli_watch": ("watch",),
 }
 _HOMES = {name.rstrip("_"): (module, name) for module, names in _COMMANDS.items() for name in names}
 """Where each command is, imported when it is used: to make the options of all takes longer than all that down does."""

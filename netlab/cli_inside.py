@@ -92,7 +92,7 @@ def capture(lab: str | None, where: str, file: str | None, live: bool, count: in
             if live or file is None:
                 takers.append(Shown(sys.stdout, described.owners))
             stopped = stack.enter_context(_stopped())
-            capturing = Capture({host: made}, buffer or DEFAULT_BUFFER)
+            capturing = Capture({host: made}, buffer or DEFAULT_BUFFER, ring=True)
             capturing.start()
             click.echo(f"capturing on {where} of {described.name}; Ctrl-C ends it", err=True)
             number = follow(capturing, takers, wanted, lambda: bool(stopped) or connection.gone, count)

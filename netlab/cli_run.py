@@ -94,7 +94,7 @@ def doctor(as_json: bool) -> None:
     """Tell what this machine can do, what each missing thing would need, and the command that supplies it."""
     from netlab.doctor import diagnose, told, told_as_json
 
-    diagnosis = diagnose()
+    diagnosis = diagnose(clocks=True)
     for line in told_as_json(diagnosis) if as_json else told(diagnosis):
         click.echo(line)
     if not diagnosis.usable:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from netlab.observe.agreement import Agreement
+
 __all__ = ["Check", "Diagnosis", "told", "told_as_json"]
 
 _TITLES = (
@@ -30,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """All that was found. ``usable`` says whether any lab can be built here at all."""
+    """All that was found. ``usable`` says whether any lab can be built here at all; ``clocks`` are empty where nobody asked."""
 
     kernel: str
     machine: str
@@ -38,6 +40,7 @@ class Diagnosis:
     tier: str
     note: str
     checks: tuple[Check, ...]
+    clocks: tuple[Agreement, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -61,7 +64,24 @@ def told(diagnosis: Diagnosis) -> Iterator[str]:
                 yield f"         {check.reason}"
                 if check.fix:
                     yield f"         fix: {check.fix}"
+    if diagnosis.clocks:
+        yield "Clocks of the sources, against CLOCK_REALTIME:"
+    for clock in diagnosis.clocks:
+        yield from _clock(clock)
     yield "Labs can be built here." if diagnosis.usable else "No lab can be built here."
+
+
+def _clock(clock: Agreement) -> Iterator[str]:
+    if clock.reason:
+        yield f"  {clock.source}: not measured"
+        yield from (f"    {line.strip()}" for line in clock.reason.splitlines())
+    else:
+        each = f"a single one of {clock.samples} brackets: {_us(clock.median)} us in the median, {_us(clock.worst)} at worst"
+        yield f"  {clock.source}: within {_us(clock.bound)} us ({each})"
+
+
+def _us(ns: int) -> str:
+    return f"{ns / 1000:.1f}"
 
 
 def told_as_json(diagnosis: Diagnosis) -> Iterator[str]:

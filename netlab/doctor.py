@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Literal, Self
 
 from netlab.diagnosis import Check, Diagnosis, told, told_as_json
+from netlab.errors import NetlabError
 from netlab.features import FEATURES, asked, supply
+from netlab.observe.agreement import Agreement, measured
 from netlab.observe.tier import Capability, probe
 
 __all__ = ["Check", "Diagnosis", "diagnose", "told", "told_as_json"]
@@ -47,11 +49,15 @@ _OBSERVERS = {
     "states": "every change of a TCP state, as it happens",
     "timers": "TIME_WAIT and SYN_RECV as they really are",
     "memory": "claims about kernel memory",
+    "calls": "the system calls of any program",
 }
 
 
-def diagnose() -> Diagnosis:
-    """Look at everything; takes some tens of milliseconds, most of them for the programs that it starts."""
+def diagnose(*, clocks: bool = False) -> Diagnosis:
+    """Look at everything; takes some tens of milliseconds, most of them for the programs that it starts.
+
+    With ``clocks``, measure too how well the sources' clocks agree, in a lab of one host: some tenths of a second more.
+    """
     root = os.geteuid() == 0
     with ExitStack() as stack:
         nobody = stack.enter_context(_Attempt(user=_NOBODY if root else 0, nested=True, tried=not root))
@@ -81,7 +87,19 @@ def diagnose() -> Diagnosis:
             _namespaces_at_once(),
             *_neighbours(),
         ),
+        clocks=_clocks() if clocks and labs.available else (),
     )
+
+
+def _clocks() -> tuple[Agreement, ...]:
+    from netlab.lab.lab import Lab
+    from netlab.topology.load import load_topology
+
+    try:
+        with Lab(load_topology("one-host")) as lab:
+            return measured(lab["host"])
+    except NetlabError as error:
+        return (Agreement(source="every source", reason=str(error)),)
 
 
 def _machine() -> Check:

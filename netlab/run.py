@@ -143,7 +143,9 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
             lab,
             capture_buffer=options.capture_buffer,
             memory=any(expect.memory for expect in asked),
+            in_step=wire.carries,
         )
+        wire.watch(observers.after_frame)
         player = stack.enter_context(Player(lab, observers.record, options.timeout or scenario.timeout, peers=peers, barriers=wire))
         observers.start()
         run = _Run(scenario, player, observers, wire)
@@ -157,7 +159,7 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
             observers.seen += wire.drain()
             observers.stop()
         built = SourceReport(name="lab", available=True, reason="; ".join(lab.shortfalls))
-        return observers.timeline(wire.report(), built), lacking
+        return observers.whole(wire.report(), built), lacking
 
 
 class _Run:

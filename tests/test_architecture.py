@@ -24,12 +24,15 @@ PURE = [
 ]
 WORLD = {
     "lab": {"errors", "units", "topology"},
-    "observe": {"errors", "units", "timeline", "lab"},
+    "observe": {"errors", "units", "notation", "timeline", "lab"},
     "impair": {"errors", "units", "notation", "topology", "timeline", "lab"},
     "workload": {"errors", "units", "notation", "topology", "scenario", "timeline", "lab", "observe"},
 }
 STANDALONE = {
-    **{f"lab/{name}.py": set[str]() for name in ("pid1", "serving", "closing", "rooms", "parcels", "syscalls", "build")},
+    **{
+        f"lab/{name}.py": set[str]()
+        for name in ("pid1", "serving", "closing", "rooms", "parcels", "syscalls", "build", "attendant", "enter")
+    },
     "workload/agent.py": {"msgspec"},
 }
 

@@ -1,10 +1,13 @@
 """The benchmark's own parts; and that what netlab builds is what an independent C program builds, down to the last sysctl."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from ci.bench import capture
 from ci.bench.contenders import Contender, ContenderError
 from ci.bench.equality import differing
 from ci.bench.measure import Taken, drain, turns
@@ -101,3 +104,19 @@ def test_the_reference_is_told_of_neighbours_and_of_joined_routes(tmp_path: Path
         words = options(Network.parse(name), path)
         told[name] = ("-n" in words, "-a" in words)
     assert told == {"star-3": (False, False), "star-40": (True, False), "line-4": (False, False), "line-200": (False, True)}
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("way", ["ring", "observed", "tcpdump"])
+def test_a_small_flood_is_captured_whole(way: str, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the benchmark measures root's labs")
+    if way == "tcpdump" and shutil.which("tcpdump") is None:
+        pytest.skip("there is no tcpdump")
+    if (program := compiled(tmp_path, capture.SOURCE)) is None:
+        pytest.skip("there is no C compiler")
+    with Contender("capturing", [sys.executable, "-m", "ci.bench.sides.capturing", str(program)]) as contender:
+        answer = contender.ask(f"{way} 20000 1000")
+        assert answer["lost"] == 0
+        assert answer["processor_us"] > 0
+        assert answer["send_ms"] >= 1000 / 20000 * 1e3 * 0.99

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import platform
@@ -11,6 +12,9 @@ import pytest
 
 from netlab.doctor import Check, Diagnosis, diagnose, told, told_as_json
 from netlab.features import FEATURES, supply
+from netlab.observe.agreement import Agreement
+
+UNPRIVILEGED = [sys.executable, str(Path(__file__).with_name("unprivileged.py"))]
 
 LACKING = Diagnosis(
     kernel="6.8.0",
@@ -49,6 +53,38 @@ def test_the_same_as_json() -> None:
     found = json.loads("\n".join(told_as_json(LACKING)))
     assert (found["schema"], found["usable"], found["tier"]) == (1, False, "C")
     assert [check["name"] for check in found["checks"]] == ["network namespaces", "bpf"]
+
+
+def test_the_clocks_are_told_with_what_is_known_of_each() -> None:
+    clocks = (
+        Agreement(source="packets", samples=200, bound=2104, median=9674, worst=150_013),
+        Agreement(source="states", reason="the kernel refused a BPF map\n  fix: run as root"),
+    )
+    lines = list(told(dataclasses.replace(LACKING, clocks=clocks)))
+    assert lines[-6:-1] == [
+        "Clocks of the sources, against CLOCK_REALTIME:",
+        "  packets: within 2.1 us (a single one of 200 brackets: 9.7 us in the median, 150.0 at worst)",
+        "  states: not measured",
+        "    the kernel refused a BPF map",
+        "    fix: run as root",
+    ]
+    found = json.loads("\n".join(told_as_json(dataclasses.replace(LACKING, clocks=clocks))))["clocks"]
+    assert [(clock["source"], clock["bound"]) for clock in found] == [("packets", 2104), ("states", 0)]
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("wrapper", [[], UNPRIVILEGED], ids=["as this user", "without root"])
+def test_doctor_measures_the_clocks_or_says_why_not(wrapper: list[str]) -> None:
+    if wrapper and os.geteuid() != 0:
+        pytest.skip("this user is not root anyway")
+    done = run([*wrapper, sys.executable, "-m", "netlab", "doctor", "--json"], capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)
+    if not found["usable"]:
+        pytest.skip("no lab can be built here")
+    assert [clock["source"] for clock in found["clocks"]] == ["packets", "states", "calls"]
+    for clock in found["clocks"]:
+        assert clock["reason"] or 0 < clock["bound"] <= clock["median"] <= clock["worst"], clock
+    assert not found["clocks"][0]["reason"]
 
 
 def test_whatever_is_missing_here_has_a_reason_and_a_fix() -> None:

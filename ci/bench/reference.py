@@ -18,15 +18,15 @@ from netlab.topology.planned import NodePlan, Plan
 SOURCE = Path(__file__).with_name("reference.c")
 
 
-def compiled(folder: Path) -> Path | None:
-    """The reference's program, built in ``folder``; None where there is no C compiler."""
+def compiled(folder: Path, source: Path = SOURCE) -> Path | None:
+    """The reference's program, or another one's, built in ``folder``; None where there is no C compiler."""
     compiler = next(
         (found for name in (os.environ.get("CC", ""), "cc", "gcc", "clang") if name and (found := shutil.which(name))), None
     )
     if compiler is None:
         return None
-    program = folder / "reference"
-    subprocess.run([compiler, "-O2", "-Wall", "-o", str(program), str(SOURCE)], check=True)
+    program = folder / source.stem
+    subprocess.run([compiler, "-O2", "-Wall", "-o", str(program), str(source)], check=True)
     return program
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ci.bench import building, calls, commands, equality, memory, tools
+from ci.bench import building, calls, capture, commands, equality, memory, observing, timeline, tools
 from ci.bench.contenders import ContenderError
 from ci.bench.measure import drain
 from ci.bench.networks import Network
@@ -27,6 +27,9 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "memory": memory.part,
     "calls": calls.part,
     "commands": commands.part,
+    "observing": observing.part,
+    "capture": capture.part,
+    "timeline": timeline.part,
     "tools": tools.part,
 }
 FENCE = "```"

@@ -4,12 +4,13 @@ Pure: it finds, it does not judge.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from netlab.model.tcp import RFC_NAMES
+from netlab.timeline.identity import Identities, Socket
+from netlab.timeline.joined import plain
 from netlab.timeline.observations import (
-    Address,
     DescriptorTable,
     KernelMemory,
     ListedInodes,
@@ -23,16 +24,6 @@ from netlab.timeline.timeline import Timeline
 
 T = TypeVar("T", bound=Observation)
 _MINISOCK_STATES = ("TIME_WAIT", "FIN_WAIT2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """One socket across sources: its node, the inode that a descriptor shows, the cookie, and the 4-tuples it had."""
-
-    host: str
-    inode: int
-    cookies: frozenset[int]
-    connections: frozenset[tuple[Address, Address]]
 
 
 class View:
@@ -79,31 +70,19 @@ class View:
         process, _, name = socket.rpartition(".")
         return self._last(((i, named) for i, named in self.each(Named) if (named.process, named.name) == (process, name)), until)
 
-    def identity(self, socket: str, until: int) -> Identity | None:
-        """Who the socket "process.name" is, from all that any source ever said of it; None when the name was never bound."""
+    @cached_property
+    def _identities(self) -> Identities:
+        return Identities.of(self.timeline)
+
+    def identity(self, socket: str, until: int) -> Socket | None:
+        """Who the socket "process.name" is, from all that any source ever said of it; None when the name is no socket's."""
         found = self.named(socket, until)
-        if found is None:
-            return None
-        named = found[1]
-        entries: list[SocketEntry | SocketState] = [
-            entry
-            for _, table in self.each(SocketTable)
-            if table.host == named.host
-            for entry in table.entries
-            if entry.inode == named.inode
-        ]
-        entries += [state for _, state in self.each(SocketState) if state.host == named.host and state.inode == named.inode]
-        return Identity(
-            host=named.host,
-            inode=named.inode,
-            cookies=frozenset(seen.cookie for seen in entries if seen.cookie),
-            connections=frozenset((seen.local, seen.remote) for seen in entries if seen.remote[1]),
-        )
+        return None if found is None else self._identities.socket(found[0])
 
     def entry(self, socket: str, at: int) -> SocketEntry | None:
         """The socket's entry in the tables at an instant, by inode, or by 4-tuple once no descriptor has it (TIME-WAIT)."""
         identity = self.identity(socket, at)
-        if identity is None or not identity.inode:
+        if identity is None:
             return None
         found = self.table(identity.host, at)
         if found is None:
@@ -111,10 +90,11 @@ class View:
         for entry in found[1].entries:
             if entry.inode == identity.inode:
                 return entry
+        places = {(one.local, one.remote) for one in identity.occupancies}
         for entry in found[1].entries:
             # A minisock has a cookie of its own; but not every entry of these addresses is ours: they may be in use anew.
             ours = entry.cookie in identity.cookies or (
-                entry.state in _MINISOCK_STATES and (entry.local, entry.remote) in identity.connections
+                entry.state in _MINISOCK_STATES and (plain(entry.local), plain(entry.remote)) in places
             )
             if entry.protocol == "tcp" and not entry.inode and ours:
                 return entry
@@ -123,7 +103,7 @@ class View:
     def port(self, socket: str, until: int) -> int:
         """The port that the socket "process.name" is bound to, by any table that lists it; 0 when none does."""
         identity = self.identity(socket, until)
-        if identity is None or not identity.inode:
+        if identity is None:
             return 0
         for _, table in self.each(SocketTable):
             for entry in table.entries:
@@ -151,14 +131,11 @@ class View:
         """A socket's whole ordered history of states, by the transitions seen: their indices, and RFC names with no state twice
         in a row. Before its first transition a socket is CLOSED."""
         identity = self.identity(socket, until)
-        if identity is None:
+        if self.named(socket, until) is None:
             return [], []
         indices, states = [], ["CLOSED"]
         for index, seen in self.each(SocketState):
-            mine = seen.cookie in identity.cookies if seen.cookie and identity.cookies else False
-            mine = mine or (bool(identity.inode) and seen.inode == identity.inode)
-            mine = mine or (not seen.cookie and (seen.local, seen.remote) in identity.connections)
-            if seen.host == identity.host and mine and seen.time <= until:
+            if identity is not None and self._identities.socket(index) is identity and seen.time <= until:
                 indices.append(index)
                 for name in (seen.old, seen.new):
                     state = RFC_NAMES.get(name, name)

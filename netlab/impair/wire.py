@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -94,6 +94,7 @@ class Wire:
         self._wake = -1
         self._thread: threading.Thread | None = None
         self._buffer = bytearray(_LARGEST_FRAME)
+        self._look: Callable[[], None] | None = None
         for one in links:
             rules = LinkRules(one.link, nodes)
             pair = [
@@ -139,6 +140,19 @@ class Wire:
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="netlab wire", daemon=True)
         self._thread.start()
+
+    @property
+    def carries(self) -> bool:
+        """Whether any link's frames pass through here."""
+        return bool(self._ports)
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """From now on call ``look`` when a frame has come, before anything is done with it, and when one was delivered.
+
+        It is called by whichever thread moves the frame, which moves no other before ``look`` returns.
+        """
+        with self._lock:
+            self._look = look
 
     def drain(self) -> list[Decision]:
         """What was decided since the last drain, in the order of time. Raises LabError once the wire has failed."""
@@ -258,6 +272,8 @@ class Wire:
 
     def _treat(self, frame: _Frame) -> None:
         port = frame.port
+        if self._look is not None:
+            self._look()
         ruling = port.rules.ruling(frame.data, port.direction, self._released)
         if ruling is None:
             self._send(port.other, frame.data)
@@ -289,8 +305,6 @@ class Wire:
         while port.waiting:
             try:
                 port.socket.send(port.waiting[0])
-                self._forwarded += 1
-                port.refused_since = None
             except OSError as error:
                 now = time.monotonic()
                 if error.errno in _FULL:
@@ -300,6 +314,11 @@ class Wire:
                 elif error.errno not in _GONE:
                     raise
                 self._lost[port.name] = self._lost.get(port.name, 0) + 1
+            else:
+                self._forwarded += 1
+                port.refused_since = None
+                if self._look is not None:
+                    self._look()
             port.waiting.popleft()
 
     def _count_lost(self) -> None:

@@ -5,7 +5,7 @@ It folds nothing over time and knows no timeline: whether a history is possible 
 
 from collections.abc import Iterable
 
-from netlab.model.tcp_linux import ARTEFACTS, LINUX_ARCS, LINUX_NAMES, RFC_NAMES, LinuxArc
+from netlab.model.tcp_linux import ARTEFACTS, LINUX_ARCS, LINUX_NAMES, RFC_NAMES, UNREACHED, LinuxArc
 from netlab.model.tcp_table import STATES, TRANSITIONS, Transition
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "RFC_NAMES",
     "STATES",
     "TRANSITIONS",
+    "UNREACHED",
     "LinuxArc",
     "Transition",
     "explain",

@@ -110,7 +110,8 @@ LINUX_ARCS: tuple[LinuxArc, ...] = (
     _arc("SYN_SENT", "CLOSE",
          _ends("syn-sent", "tcp.syn-sent.close", "tcp.syn-sent.icmp-hard-error", "linux.syn-sent.no-port"), _DONE),
     _arc("SYN_RECV", "ESTABLISHED", ("tcp.syn-received.rcv-ack",), "tcp_input.c tcp_rcv_state_process()"),
-    _arc("SYN_RECV", "CLOSE_WAIT", ("tcp.syn-received.rcv-fin",), "tcp_input.c tcp_fin()", "Fast Open, or a simultaneous open"),
+    _arc("SYN_RECV", "CLOSE_WAIT", ("tcp.syn-received.rcv-fin",), "tcp_input.c tcp_fin()",
+         "written there, and reached by no segment: see UNREACHED"),
     _arc("SYN_RECV", "FIN_WAIT1", ("tcp.syn-received.close",), "tcp.c tcp_close_state()"),
     _arc("SYN_RECV", "CLOSE",
          _HALF_OPEN_ENDS,
@@ -145,3 +146,11 @@ LINUX_ARCS: tuple[LinuxArc, ...] = (
          "inet_timewait_sock.c inet_twsk_kill(), inet_twsk_deschedule_put()", "a minisock's timer tells"),
 )  # fmt: skip
 """What Linux' probes report, pair by pair."""
+
+UNREACHED: Mapping[str, str] = MappingProxyType({
+    "tcp.listen.send": "send(2) on a listener fails with EPIPE, and sends nothing (tcp.c tcp_sendmsg_locked())",
+    "tcp.listen.active-open": "connect(2) on a listener fails with EISCONN (af_inet.c __inet_stream_connect())",
+    "tcp.syn-received.rcv-fin": "the ACK that comes with the FIN makes it ESTABLISHED first, as in RFC 9293's fifth check "
+                                "(tcp_input.c tcp_rcv_state_process()); a SYN with a FIN is dropped, with Fast Open too",
+})  # fmt: skip
+"""The arcs of RFC 9293's table that no Linux socket takes, and why."""

@@ -64,7 +64,8 @@ _ARCS: Mapping[str, Mapping[str, tuple[str, str, str, str, str, str]]] = Mapping
     },
     "SYN-RECEIVED": {
         "rcv-ack": ("rcv ACK of SYN", "", "ESTABLISHED", "", "RFC 9293 §3.10.7.4, fifth", ""),
-        "rcv-fin": ("rcv FIN", "", "CLOSE-WAIT", "ACK", "RFC 9293 §3.10.7.4, eighth", "with the ACK of our SYN, or with Fast Open"),
+        "rcv-fin": ("rcv FIN", "", "CLOSE-WAIT", "ACK", "RFC 9293 §3.10.7.4, eighth",
+                    "only where the ACK of our SYN has not made it ESTABLISHED"),
         "close": ("CLOSE", "nothing queued to send", "FIN-WAIT-1", "FIN", "RFC 9293 §3.10.4", ""),
         "rcv-rst-passive": ("rcv RST", "came from LISTEN", "LISTEN", "", "RFC 9293 §3.3.2, figure 5, note 1",
                             "with sockets the new connection ends and the listener never left LISTEN"),

@@ -154,6 +154,16 @@ def canonical_errno(name: str) -> str:
     return errno_name(constant(name))
 
 
+@cache
+def names_with(prefix: str, *, without: tuple[str, ...] = ()) -> Mapping[int, str]:
+    """Number to name of all constants with ``prefix``, but for those that begin with one of ``without``; one name a number."""
+    names: dict[int, str] = {}
+    for name, number in _numbers().items():
+        if name.startswith(prefix) and not name.startswith(without) and (number not in names or name in _PREFERRED):
+            names[number] = name
+    return MappingProxyType(names)
+
+
 def flag_names(prefix: str, bits: int) -> str:
     """The bits by name, lowest first: flag_names("POLL", 17) is "POLLIN|POLLHUP"; bits without a name in hex; "0" for none."""
     by_bit: dict[int, str] = {}

@@ -10,7 +10,7 @@ from typing import Self
 _LOAD = {1: 0x71, 2: 0x69, 4: 0x61, 8: 0x79}
 _STORE = {1: 0x73, 2: 0x6B, 4: 0x63, 8: 0x7B}
 _STORE_VALUE = {1: 0x72, 2: 0x6A, 4: 0x62, 8: 0x7A}
-_JUMP = {"==": 0x15, "!=": 0x55, ">": 0x25, "<": 0xA5}
+_JUMP = {"==": 0x15, "!=": 0x55, ">": 0x25, "<": 0xA5, ">=": 0x35, "&": 0x45, "s<": 0xC5}
 _BY_REGISTER = 0x08
 _CALLED_MAP = 1
 
@@ -40,7 +40,11 @@ class Helper(IntEnum):
     MONOTONIC = 5
     PROCESSOR = 8
     PROCESS = 14
+    PROGRAM_NAME = 16
+    TASK = 35
+    READ_USER = 112
     READ_KERNEL = 113
+    READ_USER_TEXT = 114
     READ_KERNEL_TEXT = 115
     RING_OUTPUT = 130
     TAI = 208
@@ -93,6 +97,18 @@ class Assembler:
         """To += source."""
         return self._emit(0x0F, to, source)
 
+    def shift_left(self, to: Register, bits: int) -> Self:
+        """To <<= bits."""
+        return self._emit(0x67, to, value=bits)
+
+    def and_value(self, to: Register, value: int) -> Self:
+        """To &= value, 32 bits sign-extended."""
+        return self._emit(0x57, to, value=value)
+
+    def multiply(self, to: Register, source: Register) -> Self:
+        """To *= source."""
+        return self._emit(0x2F, to, source)
+
     def shift_right(self, to: Register, bits: int) -> Self:
         """To >>= bits, unsigned."""
         return self._emit(0x77, to, value=bits)
@@ -134,7 +150,10 @@ class Assembler:
         return self._emit(0x05)
 
     def jump_if(self, left: Register, operator: str, right: int | Register, label: str) -> Self:
-        """Go on at the label if so; unsigned. A number is sign-extended from 32 bits: keep it below 2**31."""
+        """Go on at the label if so; unsigned, but for "s<"; "&": some bit is in both.
+
+        A number is sign-extended from 32 bits: keep it below 2**31.
+        """
         self._jumps[len(self._instructions)] = label
         if isinstance(right, Register):
             return self._emit(_JUMP[operator] | _BY_REGISTER, left, right)

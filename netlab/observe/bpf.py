@@ -34,6 +34,8 @@ class Command(IntEnum):
     MAP_CREATE = 0
     MAP_LOOKUP = 1
     MAP_UPDATE = 2
+    MAP_DELETE = 3
+    MAP_NEXT_KEY = 4
     PROGRAM_LOAD = 5
     INFORMATION = 15
     RAW_TRACEPOINT_OPEN = 17
@@ -44,6 +46,7 @@ class MapKind(IntEnum):
 
     HASH = 1
     ARRAY = 2
+    ARRAY_EACH = 6  # an array of its own for each processor
     RING = 27
 
 
@@ -78,7 +81,7 @@ class Map:
     """A BPF map: keys and values are bytes of a fixed size."""
 
     def __init__(self, *, kind: MapKind, key: int, value: int, entries: int, name: str, flags: int = 0) -> None:
-        self.value_size = value
+        self.key_size, self.value_size = key, value
         attributes = struct.pack("=7I16s", kind, key, value, entries, flags, 0, 0, name.encode()[:15])
         try:
             self.fd = bpf(Command.MAP_CREATE, attributes)
@@ -107,6 +110,24 @@ class Map:
                 return None
             raise
         return held.raw
+
+    def __delitem__(self, key: bytes) -> None:
+        attributes, _key = self._element(key, 0, 0)
+        bpf(Command.MAP_DELETE, attributes)
+
+    def keys(self) -> Iterator[bytes]:
+        """The keys of a map that no program changes meanwhile: else some may be missing, or come twice."""
+        following = ctypes.create_string_buffer(self.key_size)
+        attributes = struct.pack("=IIQQQ", self.fd, 0, 0, ctypes.addressof(following), 0)
+        while True:
+            try:
+                bpf(Command.MAP_NEXT_KEY, attributes)
+            except OSError as error:
+                if error.errno == errno.ENOENT:
+                    return
+                raise
+            yield following.raw
+            attributes, _held = self._element(following.raw, ctypes.addressof(following), 0)
 
     def close(self) -> None:
         """Give the map back; programs that use it keep it until they go."""

@@ -117,6 +117,15 @@ class Btf:
                     return int(value)
         return None
 
+    def enumeration(self, name: str) -> dict[str, int]:
+        """The enumerators of ``enum name`` and their values (of 64 bits only the lower 32); empty where there is none."""
+        for number in self._enums:
+            enum = self._type(number)
+            if self._text(enum.name) == name:
+                pairs = (_PAIR.unpack_from(self._types, enum.at + _EXTRA_EACH[enum.kind] * index) for index in range(enum.members))
+                return {self._text(text): int(value) for text, value in pairs}
+        return {}
+
     def argument(self, tracepoint: str, name: str, pointed: str = "") -> int | None:
         """Which argument of a raw tracepoint is the one called ``name`` (from 0).
 

@@ -10,11 +10,15 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netlab.errors import HostError
+
+if TYPE_CHECKING:
+    from netlab.observe.btf import Btf
 
 BTF_PATH = Path("/sys/kernel/btf/vmlinux")
 _NOTES = Path("/sys/kernel/notes")
@@ -83,30 +87,50 @@ def cache_folder(environment: dict[str, str]) -> Path | None:
     return Path(home) / ".cache" / "netlab-ns" if os.path.isabs(home) else None
 
 
+Answers = dict[str, int | None]
+
+
 def read_layout(questions: Iterable[Question], *, cache: Path | None, btf: Path = BTF_PATH, notes: Path = _NOTES) -> Layout:
     """The answers to ``questions`` on the running kernel, from ``cache`` if they are there."""
     asked = tuple(questions)
-    file = None if cache is None else _cache_file(asked, cache, notes)
-    known = None if file is None else _read(file, asked)
+    names = set(map(str, asked))
+    key = "\n".join(map(str, asked))
+    return Layout(remembered(key, lambda types: _ask(asked, types), lambda found: set(found) == names, cache, btf, notes))
+
+
+def remembered(
+    key: str,
+    ask: Callable[["Btf"], Answers],
+    complete: Callable[[Answers], bool],
+    cache: Path | None,
+    btf: Path = BTF_PATH,
+    notes: Path = _NOTES,
+) -> Answers:
+    """What ``ask`` says of the running kernel's types, from ``cache`` where that has it, for ``key``, and it is ``complete``."""
+    file = None if cache is None else _cache_file(key, cache, notes)
+    known = None if file is None else _read(file, complete)
     if known is not None:
-        return Layout(known)
-    layout = Layout(_ask(asked, btf))
+        return known
+    answers = ask(_types(btf))
     if file is not None:
         with contextlib.suppress(OSError):
-            _write(file, json.dumps(layout.answers).encode())
-    return layout
+            _write(file, json.dumps(answers).encode())
+    return answers
 
 
-def _ask(questions: tuple[Question, ...], path: Path) -> dict[str, int | None]:
+def _types(path: Path) -> "Btf":
     from netlab.observe.btf import Btf
 
     try:
-        types = Btf(path.read_bytes())
+        return Btf(path.read_bytes())
     except OSError as error:
         raise HostError(f"no kernel type information at {path}: {error.strerror}", _FIX) from error
     except ValueError as error:
         raise HostError(f"{path} cannot be read: {error}", _FIX) from error
-    answers: dict[str, int | None] = {}
+
+
+def _ask(questions: tuple[Question, ...], types: "Btf") -> Answers:
+    answers: Answers = {}
     for question in questions:
         match question:
             case Member(struct=struct, path=member):
@@ -118,16 +142,15 @@ def _ask(questions: tuple[Question, ...], path: Path) -> dict[str, int | None]:
     return answers
 
 
-def _cache_file(questions: tuple[Question, ...], folder: Path, notes: Path) -> Path | None:
+def _cache_file(key: str, folder: Path, notes: Path) -> Path | None:
     try:
         build = notes.read_bytes()
     except OSError:
         return None
-    asked = "\n".join(map(str, questions)).encode()
-    return folder / f"layout-{hashlib.sha256(build).hexdigest()[:32]}-{hashlib.sha256(asked).hexdigest()[:16]}.json"
+    return folder / f"layout-{hashlib.sha256(build).hexdigest()[:32]}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
-def _read(file: Path, questions: tuple[Question, ...]) -> dict[str, int | None] | None:
+def _read(file: Path, complete: Callable[[Answers], bool]) -> Answers | None:
     try:
         with file.open("rb") as opened:
             status = os.fstat(opened.fileno())
@@ -137,11 +160,11 @@ def _read(file: Path, questions: tuple[Question, ...]) -> dict[str, int | None] 
             found = json.load(opened)
     except (OSError, ValueError):
         return None
-    if not isinstance(found, dict) or set(found) != set(map(str, questions)):
+    if not isinstance(found, dict):
         return None
     if not all(value is None or (isinstance(value, int) and not isinstance(value, bool)) for value in found.values()):
         return None
-    return found
+    return found if complete(found) else None
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -28,7 +28,8 @@ class Event(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KernelEvent:
-    """One event: ``sock`` is the kernel's address of the (mini)socket, ``new`` a minisock's own state, ``cpu`` where it ran."""
+    """One event: ``sock`` is the kernel's address of the (mini)socket, ``new`` a minisock's own state, ``cpu`` where it ran
+    and ``tid`` the thread that ran there. ``in_timer`` says that it happened while the socket's own timer ran."""
 
     event: Event
     time: int
@@ -41,6 +42,8 @@ class KernelEvent:
     remote: Address = ("0.0.0.0", 0)
     cookie: int = 0
     inode: int = 0
+    tid: int = 0
+    in_timer: bool = False
 
     @property
     def connection(self) -> tuple[str, Address, Address]:
@@ -103,7 +106,9 @@ class Connections:
         taken, self._ready = sorted(self._ready, key=lambda state: state.time), []
         return taken
 
-    def _emit(self, event: KernelEvent, old: str, new: str, source: str, at: KernelEvent | None = None) -> None:
+    def _emit(
+        self, event: KernelEvent, old: str, new: str, source: str, *, at: KernelEvent | None = None, by_timer: bool = False
+    ) -> None:
         place = at or event
         self._ready.append(
             SocketState(
@@ -116,6 +121,8 @@ class Connections:
                 remote=place.remote,
                 cookie=event.cookie,
                 inode=event.inode,
+                tid=event.tid,
+                cause="timer" if by_timer or event.in_timer else "",
             )
         )
 
@@ -137,7 +144,7 @@ class Connections:
     def _deliver_birth(self, sock: int, at: KernelEvent | None = None) -> None:
         birth = self._births.pop(sock, None)
         if birth is not None:
-            self._emit(birth, birth.old, birth.new, "tracepoint", at)
+            self._emit(birth, birth.old, birth.new, "tracepoint", at=at)
 
     def _forget(self, sock: int) -> None:
         self._deliver_birth(sock)
@@ -192,8 +199,9 @@ class Connections:
         if event.new == _REQUEST:
             minisock.expired = True  # its handler sends another SYN-ACK and starts the timer again, or gives up
         else:
-            self._end(event.sock, minisock.cancelled)
+            self._end(event.sock, minisock.cancelled, by_timer=True)
 
-    def _end(self, sock: int, event: KernelEvent) -> None:
+    def _end(self, sock: int, event: KernelEvent, *, by_timer: bool = False) -> None:
         minisock = self._minisocks.pop(sock)
-        self._emit(event, minisock.state, "CLOSE", "timer")
+        # A request's timer that ran out and was not started again has given the request up.
+        self._emit(event, minisock.state, "CLOSE", "timer", by_timer=by_timer or minisock.expired)

@@ -8,31 +8,62 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+import msgspec
+
 from netlab.lab.lab import Lab
 from netlab.observe import procfs
+from netlab.observe.calls import CallObserver
+from netlab.observe.events import EventObserver
+from netlab.observe.lockstep import LockStep
 from netlab.observe.memory import MemoryObserver
 from netlab.observe.packets import DEFAULT_BUFFER, Capture
 from netlab.observe.sockdiag import NETLINK_SOCK_DIAG, SocketDiagnosis
 from netlab.observe.source import Source
 from netlab.observe.states import StateObserver
-from netlab.timeline.observations import AnyObservation, SourceReport
+from netlab.timeline.causes import with_causes
+from netlab.timeline.observations import AnyObservation, CallReturned, SourceReport, StepEnded
 from netlab.timeline.timeline import Node, Timeline, merge
 
 
 class Observers:
-    """The observers of a lab. ``states`` and ``memory`` say whether those sources, which need BPF, are wanted at all."""
+    """The observers of a lab.
 
-    def __init__(self, lab: Lab, *, capture_buffer: int = DEFAULT_BUFFER, states: bool = True, memory: bool = False) -> None:
+    ``states`` (with the kernel's other events), ``calls`` (of any program) and ``memory`` say whether those sources, which need
+    BPF, are wanted. ``in_step`` says that somebody will call ``after_frame`` whenever a wire has moved a frame: where states are
+    wanted and BPF cannot be had, the socket tables are then read there and after each of the workload's calls.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        capture_buffer: int = DEFAULT_BUFFER,
+        states: bool = True,
+        memory: bool = False,
+        calls: bool = False,
+        in_step: bool = False,
+    ) -> None:
         self._lab = lab
-        self.capture = Capture({name: node.space.packet_socket() for name, node in lab.nodes.items()}, capture_buffer)
+        self.capture = Capture(
+            {name: node.space.packet_socket() for name, node in lab.nodes.items()},
+            capture_buffer,
+            again=lambda name: lab.nodes[name].space.packet_socket(),
+        )
         self._diagnoses: dict[str, SocketDiagnosis] = {}
         self._pids: dict[str, int] = {}
         self._latest: dict[tuple[str, str], AnyObservation] = {}
         self._count = 0
         self.seen: list[AnyObservation] = []
         self._sources: list[Source] = []
-        if states:
-            self._sources.append(StateObserver({node.space.cookie: name for name, node in lab.nodes.items()}))
+        nodes = {node.space.cookie: name for name, node in lab.nodes.items()}
+        make = next(iter(lab.nodes.values())).space.socket
+        self._states = StateObserver(nodes, canary=make) if states else None
+        if self._states is not None:
+            self._sources += [self._states, EventObserver(nodes, canary=make)]
+        if calls:
+            self._sources.append(CallObserver(nodes, canary=lambda: make(socket.AF_UNIX, socket.SOCK_DGRAM, 0).close()))
+        self._steps: LockStep | None = None
+        self._in_step = in_step
         self._memory = MemoryObserver({}) if memory else None
         if self._memory is not None:
             self._sources.append(self._memory)
@@ -44,6 +75,10 @@ class Observers:
         self.capture.start()
         for source in self._sources:
             source.start()
+        if self._in_step and self._states is not None and not self._states.report().available:
+            self._steps = LockStep({name: self._tables(name) for name, node in self._lab.nodes.items() if node.kind != "peer"})
+            self._sources.append(self._steps)
+            self._steps.start()
         return self
 
     def watch_process(self, name: str, pid: int) -> None:
@@ -56,6 +91,13 @@ class Observers:
     def record(self, observation: AnyObservation) -> None:
         """Add something that the workload saw."""
         self.seen.append(observation)
+        if self._steps is not None and isinstance(observation, CallReturned | StepEnded):
+            self._steps.after_call()
+
+    def after_frame(self) -> None:
+        """A wire has taken a frame, or has delivered it."""
+        if self._steps is not None:
+            self._steps.after_frame()
 
     def look(self, wanted: Mapping[str, Iterable[str]]) -> None:
         """Take snapshots: of ``tables``, ``listed``, ``sockets``, ``counters`` by node and of ``fds``, ``memory`` by process.
@@ -66,7 +108,9 @@ class Observers:
             self._keep("tables", host, self._diagnosis(host).table())
         for kind, read in (("listed", procfs.listed_inodes), ("sockets", procfs.socket_counts), ("counters", procfs.counters)):
             for host in wanted.get(kind, ()):
-                self._keep(kind, host, read(host, self._pids[host]))
+                with self.capture.undisturbed(host):
+                    counted = read(host, self._pids[host])
+                self._keep(kind, host, counted)
         for process in wanted.get("fds", ()):
             host = process.split("/")[0]
             self._keep("fds", process, procfs.descriptor_table(host, process, self._pids[process]))
@@ -102,6 +146,11 @@ class Observers:
             slack=self.capture.slack,
         )
 
+    def whole(self, *reports: SourceReport) -> Timeline:
+        """The timeline of a run that is over: every transition with its cause."""
+        timeline = self.timeline(*reports)
+        return msgspec.structs.replace(timeline, observations=with_causes(timeline.observations, timeline.nodes))
+
     def _reports(self) -> tuple[SourceReport, ...]:
         return (
             self.capture.report(),
@@ -111,9 +160,12 @@ class Observers:
 
     def _diagnosis(self, host: str) -> SocketDiagnosis:
         if host not in self._diagnoses:
-            made = self._lab.nodes[host].space.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
-            self._diagnoses[host] = SocketDiagnosis(host, made)
+            self._diagnoses[host] = self._tables(host)
         return self._diagnoses[host]
+
+    def _tables(self, host: str) -> SocketDiagnosis:
+        made = self._lab.nodes[host].space.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
+        return SocketDiagnosis(host, made)
 
     def _keep(self, kind: str, of: str, reading: AnyObservation) -> None:
         before = self._latest.get((kind, of))

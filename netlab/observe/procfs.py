@@ -4,9 +4,11 @@ Everything is read from outside, by the process's number, so that looking change
 """
 
 import os
+import signal
 import time
+from contextlib import suppress
 
-from netlab.timeline.observations import Counters, DescriptorTable, ListedInodes, SocketCounts
+from netlab.timeline.observations import Counters, DescriptorSeen, DescriptorTable, ListedInodes, SocketCounts
 
 FIRST_HIDDEN = 500
 _TABLES = ("tcp", "tcp6", "udp", "udp6", "raw", "raw6", "unix")
@@ -24,6 +26,46 @@ def descriptor_table(host: str, process: str, pid: int) -> DescriptorTable:
             except FileNotFoundError:
                 continue  # closed since the listing
     return DescriptorTable(time=time.time_ns(), host=host, process=process, table=dict(sorted(table.items())))
+
+
+def descriptors(host: str, pid: int) -> list[DescriptorSeen]:
+    """What a process has open now, with close-on-exec or not; nothing where it has ended or may not be looked at."""
+    found = []
+    with suppress(OSError):
+        program = _text(f"/proc/{pid}/comm").rstrip("\n")
+        for entry in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
+            with suppress(OSError):  # closed since the listing
+                target = os.readlink(f"/proc/{pid}/fd/{entry}")
+                flags = int(_field(f"/proc/{pid}/fdinfo/{entry}", "flags"), 8)
+                found.append(
+                    DescriptorSeen(
+                        time=time.time_ns(),
+                        host=host,
+                        pid=pid,
+                        program=program,
+                        fd=int(entry),
+                        target=target,
+                        close_on_exec=bool(flags & os.O_CLOEXEC),
+                    )
+                )
+    return found
+
+
+def ignored_signals(pid: int) -> tuple[str, ...]:
+    """The names of the signals that a process ignores (SigIgn of proc_pid_status(5)); none where it has ended."""
+    try:
+        mask = int(_field(f"/proc/{pid}/status", "SigIgn"), 16)
+    except OSError:
+        return ()
+    return tuple(one.name for one in signal.Signals if mask >> (one - 1) & 1)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process or thread and it has not ended: one that nobody has waited for yet has."""
+    try:
+        return _field(f"/proc/{pid}/status", "State")[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def socket_inode(pid: int, fd: int) -> int:
@@ -93,6 +135,20 @@ def _outer_tid(pid: int, tid: int) -> int:
 
 
 _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "s390x": 238, "ppc64le": 221}
+
+
+def _field(path: str, name: str) -> str:
+    """The value of one line ("State:\tS (sleeping)") of a file of /proc."""
+    for line in _text(path).splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return value.strip()
+    raise FileNotFoundError(f"{path} has no {name}")
+
+
+def _text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
 
 
 def _read(pid: int, name: str) -> str:

@@ -8,33 +8,21 @@ of a minisock is handed over 20 ms after it, stamped with its own time. IPv4 in 
 """
 
 import contextlib
-import ipaddress
-import os
 import socket
-import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
-from netlab.errors import NetlabError
-from netlab.observe.bpf import Map, MapKind, Program, RingBuffer
-from netlab.observe.clock import ProbeClock
+from netlab.observe.bpf import MapKind
 from netlab.observe.kallsyms import function_addresses
-from netlab.observe.layout import cache_folder, read_layout
+from netlab.observe.kernel_source import DEFAULT_RING, Attached, KernelSource, MakeSocket, Piece, cookie_of
+from netlab.observe.layout import Question
 from netlab.observe.minisocks import Connections, Event, KernelEvent
-from netlab.observe.state_programs import (
-    KEY_SIZE,
-    QUESTIONS,
-    RECORD,
-    REQUEST_TIMER,
-    TAI,
-    TIME_WAIT_TIMER,
-    StatePrograms,
-    state_names,
-)
-from netlab.timeline.observations import AnyObservation, SourceReport
+from netlab.observe.socket_records import read_head
+from netlab.observe.state_programs import CHANGED, KEY_SIZE, MINISOCK_TIMERS, QUESTIONS, RECORD, SOCKET_TIMERS, StatePrograms
+from netlab.timeline.observations import AnyObservation
 
-DEFAULT_RING = 1 << 22
 _HALFWAY = 1 << 14
 _NO_TIMERS = (
     "TIME_WAIT and NEW_SYN_RECV are not seen: the kernel hides the addresses of its functions; "
@@ -42,123 +30,78 @@ _NO_TIMERS = (
 )
 
 
-class StateObserver:
-    """Delivers SocketState of the namespaces whose cookies are the keys of ``namespaces``; the values are the nodes' names.
+class StateObserver(KernelSource):
+    """Delivers SocketState; for the arguments see KernelSource. A record takes 104 bytes of ``ring``.
 
-    ``ring`` is the size in bytes (a power of two, at least a page) of the buffer between drains: 96 + 8 bytes a record.
+    ``cause`` is "timer" where the transition was made by a timer of the socket's own, while it ran. It is available without timers
+    too: the report's reason then says what is missing.
     """
 
-    name = "states"
+    name: ClassVar[str] = "states"
+    _asked: ClassVar[tuple[Question, ...]] = QUESTIONS
+    _heard_by: ClassVar[str] = CHANGED.tracepoint
 
-    def __init__(self, namespaces: Mapping[int, str], *, ring: int = DEFAULT_RING, cache: Path | None = None) -> None:
-        self._namespaces = dict(namespaces)
-        self._ring_size, self._cache = ring, cache or cache_folder(dict(os.environ))
-        self._held = contextlib.ExitStack()
-        self._programs: list[Program] = []
-        self._ring: RingBuffer | None = None
-        self._lost_map: Map | None = None
-        self._connections, self._states, self._offset = Connections(), dict[int, str](), 0
-        self._reason, self._seen, self._lost, self._available = "it was not started", 0, 0, False
+    def __init__(
+        self,
+        namespaces: Mapping[int, str],
+        *,
+        ring: int = DEFAULT_RING,
+        cache: Path | None = None,
+        canary: MakeSocket | None = None,
+    ) -> None:
+        super().__init__(namespaces, ring=ring, cache=cache, canary=canary)
+        self._connections, self._canary_cookie = Connections(), 0
 
-    def start(self) -> None:
-        """Attach the probes. What this machine lacks is said by the report."""
-        try:
-            with contextlib.ExitStack() as held:
-                self._attach(held)
-                self._held = held.pop_all()
-        except NetlabError as error:
-            self._reason = str(error)
-            self._forget_kernel()
-        else:
-            self._available = True
+    def _pieces(self, held: contextlib.ExitStack, attached: Attached) -> Iterator[Piece]:
+        timers = function_addresses((*MINISOCK_TIMERS, *SOCKET_TIMERS))
+        self._reason = "" if all(name in timers for name in MINISOCK_TIMERS) else _NO_TIMERS
+        programs = StatePrograms(
+            layout=attached.layout,
+            clock=attached.clock,
+            ring=attached.ring,
+            wanted=attached.wanted,
+            lost=attached.lost,
+            halfway=self._map(held, MapKind.HASH, key=KEY_SIZE, value=8, entries=_HALFWAY, name="nl_halfway"),
+            running=self._map(held, MapKind.ARRAY_EACH, key=4, value=8, entries=1, name="nl_running"),
+            timers=timers,
+        )
+        yield from programs.pieces()
 
-    def _attach(self, held: contextlib.ExitStack) -> None:
-        layout = read_layout(QUESTIONS, cache=self._cache)
-        timers = function_addresses((TIME_WAIT_TIMER, REQUEST_TIMER))
-        self._reason = "" if len(timers) == 2 else _NO_TIMERS
-        self._states = state_names(layout)
-        clock = ProbeClock.measure(has_tai=layout.get(TAI) is not None)
-        self._offset = clock.offset
-        wanted = Map(kind=MapKind.HASH, key=8, value=4, entries=max(1, len(self._namespaces)), name="nl_namespaces")
-        held.callback(wanted.close)
-        for cookie in self._namespaces:
-            wanted[struct.pack("=Q", cookie)] = struct.pack("=I", 1)
-        lost = Map(kind=MapKind.ARRAY, key=4, value=8, entries=1, name="nl_lost")
-        held.callback(lost.close)
-        halfway = Map(kind=MapKind.HASH, key=KEY_SIZE, value=8, entries=_HALFWAY, name="nl_halfway")
-        held.callback(halfway.close)
-        ring = RingBuffer(self._ring_size, "nl_states")
-        held.callback(ring.close)
-        self._lost_map, self._ring = lost, ring
-        written = StatePrograms(
-            layout=layout, clock=clock, ring=ring, wanted=wanted, lost=lost, halfway=halfway, timers=timers
-        ).programs()
-        for tracepoint, code in written:
-            program = Program(tracepoint, code)
-            held.callback(program.close)
-            self._programs.append(program)
+    def _sound(self, make: MakeSocket) -> tuple[int, int]:
+        """A socket listens for a moment, at a port of the kernel's choice; nothing is sent."""
+        with make(socket.AF_INET, socket.SOCK_STREAM, 0) as made:
+            self._canary_cookie = cookie_of(made)
+            before = time.time_ns()
+            made.listen(1)
+            return before, time.time_ns()
 
-    def fileno(self) -> int:
-        """A descriptor that is readable, for poll(2), when something was seen since the last drain."""
-        if not self._available or self._ring is None:
-            raise ValueError(f"the observer of states is not running: {self._reason}")
-        return self._ring.map.fd
+    def _take(self, now: int | None) -> list[AnyObservation]:
+        return [*self._connections.take(now)]
 
-    def drain(self) -> list[AnyObservation]:
-        """The transitions since the last time, in the order of time."""
-        self._read()
-        return self._deliver(time.time_ns())
-
-    def stop(self) -> list[AnyObservation]:
-        """Detach, and hand over what is left; nothing is held back."""
-        self._read()
-        self._count_lost()
-        self._forget_kernel()
-        self._held.close()
-        return self._deliver(None)
-
-    def report(self) -> SourceReport:
-        """What was seen and lost. Available without timers too: the reason then says what is missing."""
-        self._count_lost()
-        return SourceReport(name=self.name, available=self._available, reason=self._reason, seen=self._seen, lost=self._lost)
-
-    def _forget_kernel(self) -> None:
-        self._programs.clear()
-        self._ring = self._lost_map = None
-
-    def _deliver(self, now: int | None) -> list[AnyObservation]:
-        taken: list[AnyObservation] = [*self._connections.take(now)]
-        self._seen += len(taken)
-        return taken
-
-    def _count_lost(self) -> None:
-        if self._lost_map is not None:
-            full = struct.unpack("=Q", self._lost_map.get(bytes(4)) or bytes(8))[0]
-            self._lost = full + sum(program.missed() for program in self._programs)
-
-    def _read(self) -> None:
-        for record in self._ring.read() if self._ring is not None else ():
-            self._connections.feed(self._event(record))
+    def _feed(self, records: list[bytes]) -> None:
+        for record in records:
+            event = self._event(record)
+            if self._canary_cookie and event.cookie == self._canary_cookie:
+                if event.new == "LISTEN":
+                    self._heard.append(event.time)
+            else:
+                self._connections.feed(event)
 
     def _event(self, record: bytes) -> KernelEvent:
-        stamp, sock, cookie, inode, net, local, remote, family, number, peer, event, old, new, cpu, bound = RECORD.unpack(record)
+        event, old, new, in_timer, cpu, bound, tid = RECORD.unpack(record)[-7:]
+        head = read_head(record, bound)
         return KernelEvent(
             event=Event(event),
-            time=stamp - self._offset,
-            host=self._namespaces[net],
-            sock=sock,
+            time=head.time - self._offset,
+            host=self._namespaces[head.space],
+            sock=head.sock,
             cpu=cpu,
             old=self._states.get(old, str(old)),
             new=self._states.get(new, str(new)),
-            local=(_address(family, local), socket.ntohs(bound) or number),
-            remote=(_address(family, remote), socket.ntohs(peer)),
-            cookie=cookie,
-            inode=inode,
+            local=head.local,
+            remote=head.remote,
+            cookie=head.cookie,
+            inode=head.inode,
+            tid=tid,
+            in_timer=bool(in_timer),
         )
-
-
-def _address(family: int, packed: bytes) -> str:
-    if family != socket.AF_INET6:
-        return socket.inet_ntop(socket.AF_INET, packed[:4])
-    address = ipaddress.IPv6Address(packed)
-    return str(address.ipv4_mapped or address)

@@ -1,14 +1,11 @@
-"""What this machine lets netlab observe, probed by doing it: tier A (root, BPF and BTF) or C (rootless means only).
+"""What this machine lets netlab observe, probed by doing it: tier A (root, BPF and BTF), B (root, tracepoints through
+perf_event_open) or C (rootless means only).
 
-Tier B, tracepoints through perf_event_open, is not there yet: where it would be possible the note says so, and the tier is C.
 The module refuses to know what anybody wants to observe.
 """
 
-import ctypes
 import os
-import platform
 import socket
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +20,7 @@ from netlab.observe.layout import BTF_PATH, Layout, Question, cache_folder, read
 SO_NETNS_COOKIE = 71
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
-_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
-_EVENT_IDS = tuple(
-    Path(root) / "events/sock/inet_sock_set_state/id" for root in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
-)
-_NOTE_B = "tracepoints could be read here through perf_event_open (tier B), which this version of netlab does not do"
+_NOTE_B = "TCP states come from the tracepoint by perf_event_open, without BPF: no TIME_WAIT and NEW_SYN_RECV, no events, no calls"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +35,8 @@ class Capability:
 
 @dataclass(frozen=True, kw_only=True)
 class Tier:
-    """The tier and what it rests on. ``timers`` and ``memory`` may lack in tier A: those observations are then missing."""
+    """The tier and what it rests on. ``timers``, ``events``, ``memory`` and ``calls`` may lack in tier A: those are then
+    not observed, or not in full."""
 
     letter: Literal["A", "B", "C"]
     capabilities: tuple[Capability, ...]
@@ -60,6 +54,10 @@ class Tier:
 
 def probe(*, btf: Path = BTF_PATH, cache: Path | None = None) -> Tier:
     """Try each thing once; what was loaded or opened is closed again. A few milliseconds, once the kernel's layout is cached."""
+    from netlab.observe.call_layout import necessary, questions
+    from netlab.observe.calls import require_own_numbers
+    from netlab.observe.event_programs import EXPECTED
+    from netlab.observe.event_programs import QUESTIONS as EVENT_QUESTIONS
     from netlab.observe.memory import MEMORY_QUESTIONS, require_initial_pid_namespace
     from netlab.observe.state_programs import NECESSARY, QUESTIONS
 
@@ -74,11 +72,22 @@ def probe(*, btf: Path = BTF_PATH, cache: Path | None = None) -> Tier:
         states()
         _timers()
 
+    def events() -> None:
+        _root()
+        _bpf()
+        _all_there(read_layout(EVENT_QUESTIONS, cache=folder, btf=btf), EXPECTED)
+
     def memory() -> None:
         _root()
         _bpf()
         require_initial_pid_namespace()
         _all_there(read_layout(MEMORY_QUESTIONS, cache=folder, btf=btf), MEMORY_QUESTIONS)
+
+    def calls() -> None:
+        _root()
+        _bpf()
+        require_own_numbers()
+        _all_there(read_layout(questions(), cache=folder, btf=btf), necessary())
 
     checks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("root", _root),
@@ -87,13 +96,17 @@ def probe(*, btf: Path = BTF_PATH, cache: Path | None = None) -> Tier:
         ("cookies", _cookies),
         ("states", states),
         ("timers", timers),
+        ("events", events),
         ("memory", memory),
+        ("calls", calls),
     )
     capabilities = tuple(_try(name, check) for name, check in checks)
     there = {capability.name for capability in capabilities if capability.available}
     if there >= {"root", "btf", "bpf", "cookies", "states"}:
         return Tier(letter="A", capabilities=capabilities)
-    return Tier(letter="C", capabilities=capabilities, note=_NOTE_B if "root" in there and _perf_event_works() else "")
+    if "root" in there and _perf_event_works():
+        return Tier(letter="B", capabilities=capabilities, note=_NOTE_B)
+    return Tier(letter="C", capabilities=capabilities)
 
 
 def _try(name: str, check: Callable[[], object]) -> Capability:
@@ -165,15 +178,10 @@ def _text(path: Path) -> str:
 
 
 def _perf_event_works() -> bool:
-    number = _PERF_EVENT_OPEN.get(platform.machine())
-    identity = next(filter(None, map(_text, _EVENT_IDS)), "")
-    if number is None or not identity:
+    from netlab.observe.perf import Tracepoint, TracepointEvents
+
+    try:
+        TracepointEvents(Tracepoint.read("sock", "inet_sock_set_state"), pages=1).close()
+    except HostError:
         return False
-    # struct perf_event_attr: type (2: tracepoint), size, config; all else is zero.
-    attributes = ctypes.create_string_buffer(struct.pack("=IIQ", 2, 64, int(identity)), 64)
-    call = ctypes.CDLL(None).syscall
-    event = int(call(ctypes.c_long(number), attributes, ctypes.c_int(-1), ctypes.c_int(0), ctypes.c_int(-1), ctypes.c_ulong(8)))
-    if event < 0:
-        return False
-    os.close(event)
     return True

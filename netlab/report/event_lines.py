@@ -48,12 +48,12 @@ def kernel_line(seen: KernelEvent, named: Callable[[str, int], str]) -> str:
             return f"tcp_info {_ends(seen, named)}: {_pairs(seen.info)}"
 
 
-def process_line(seen: ProcessEvent) -> str:
-    """What a process did."""
+def process_line(seen: ProcessEvent, socket: str = "") -> str:
+    """What a process did; ``socket`` is what a system call's descriptor stands for, where that is known."""
     who = f"{seen.program}[{seen.pid}]"
     match seen:
         case SystemCall():
-            return f"{who} {seen.call}({_arguments(seen)}) {_result(seen)}"
+            return f"{who} {seen.call}({_arguments(seen, socket)}) {_result(seen)}"
         case ProcessForked():
             return f"{seen.program}[{seen.parent}] made {f'thread {seen.tid}' if seen.thread else f'process {seen.pid}'}"
         case ProcessExecuted():
@@ -66,8 +66,8 @@ def process_line(seen: ProcessEvent) -> str:
             return f"{who} has descriptor {seen.fd} open: {seen.target}{', close-on-exec' if seen.close_on_exec else ''}"
 
 
-def _arguments(seen: SystemCall) -> str:
-    first = [str(seen.fd)] if seen.fd >= 0 else []
+def _arguments(seen: SystemCall, socket: str) -> str:
+    first = [f"{seen.fd}<{socket}>" if socket else str(seen.fd)] if seen.fd >= 0 else []
     return ", ".join([*first, *(f"{name} {_value(value)}" for name, value in seen.arguments.items())])
 
 

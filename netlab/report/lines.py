@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from netlab.report.event_lines import kernel_line, process_line
 from netlab.report.packet_line import PacketLine
 from netlab.timeline.headers import decode
+from netlab.timeline.identity import Identities
 from netlab.timeline.observations import (
     AnyObservation,
     CallReturned,
@@ -32,8 +33,10 @@ from netlab.timeline.observations import (
     SocketTable,
     StepBegan,
     StepEnded,
+    SystemCall,
     TcpInfo,
 )
+from netlab.timeline.streams import flags_text
 from netlab.timeline.timeline import Timeline
 
 _SHOWN = 8
@@ -80,8 +83,8 @@ class Lines:
                 return f"{seen.interface} {seen.direction:<3} {told}"
             case SocketState():
                 ends = f"{self._line.address(*seen.local)} to {self._line.address(*seen.remote)}"
-                cause = f", by a {seen.cause}" if seen.cause else ""
-                return f"{seen.old} -> {seen.new}  {ends} ({seen.source}{cause})"
+                cause = f", by {self._cause(seen)}" if seen.cause else ""
+                return f"{self._whose(index)}{seen.old} -> {seen.new}  {ends} ({seen.source}{cause})"
             case SocketTable():
                 shown = [f"{one.protocol} {one.state} {self._line.address(*one.local)}" for one in seen.entries]
                 return f"sockets: {_some(shown)}"
@@ -102,9 +105,40 @@ class Lines:
                 what = f" {seen.packet}" if seen.packet else ""
                 return f"link {seen.link}: {seen.action}{what} (match {seen.occurrence} of rule {seen.rule!r})"
             case Reset() | Retransmission() | PacketDropped() | SocketError() | SocketDestroyed() | SocketMemory() | TcpInfo():
-                return kernel_line(seen, self._line.address)
+                return self._whose(index) + kernel_line(seen, self._line.address)
+            case SystemCall():
+                return process_line(seen, self._socket(index))
             case _:
                 return process_line(seen)
+
+    @cached_property
+    def _identities(self) -> Identities:
+        return Identities.of(self._timeline)
+
+    def _whose(self, index: int) -> str:
+        """Whose socket an event is about, where that says more than the addresses that stand there anyway."""
+        socket = self._identities.socket(index)
+        if socket is None or not (socket.names or socket.holdings):
+            return ""
+        return f"{socket.names[0] if socket.names else self._identities.holder(socket)}: "
+
+    def _socket(self, index: int) -> str:
+        """The socket that a system call is about, by its name or its addresses."""
+        socket = self._identities.socket(index)
+        if socket is None:
+            return ""
+        return socket.names[0] if socket.names else self._identities.ends(socket)
+
+    def _cause(self, seen: SocketState) -> str:
+        """What made a transition happen, as precisely as the timeline has it."""
+        observations = self._timeline.observations
+        by = observations[seen.caused_by] if 0 <= seen.caused_by < len(observations) else None
+        match by:
+            case CallStarted() | SystemCall():
+                return f"{by.call}()"
+            case Packet() if seen.cause == "segment":
+                return f"the segment {flags_text(decode(by.data).flags)}"
+        return {"icmp": "an ICMP error", "exit": "its process's end"}.get(seen.cause, f"a {seen.cause}")
 
     @cached_property
     def _first_sequence(self) -> dict[tuple[str, int | None, str, int | None], list[tuple[int, int]]]:

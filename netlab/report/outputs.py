@@ -37,6 +37,10 @@ class Outputs:
 
         text.write(result, self.text, elapsed=elapsed)
         self.text.flush()
+        self.write_files(result)
+
+    def write_files(self, result: RunResult) -> None:
+        """Write every report but the text, as ``write`` does."""
         for path, dumps in ((self.json, _json), (self.junit, _junit), (self.pcap, _pcapng)):
             if path == STDOUT:
                 sys.stdout.buffer.write(dumps(result))

@@ -4,7 +4,7 @@ The same lines everywhere; on a terminal they are wrapped to its width and colou
 """
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -12,6 +12,7 @@ from netlab.check.result import RunResult, ScenarioResult
 from netlab.check.verdicts import Mismatch, Verdict
 from netlab.report.evidence import counts, failing, lacking
 from netlab.report.lines import Lines, printable
+from netlab.timeline.order import order
 
 _STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow", "head": "bold", "dim": "dim", "": ""}
 _NARROWEST = 40
@@ -34,14 +35,19 @@ def render(result: RunResult, *, elapsed: float | None = None, width: int | None
 
 def write(result: RunResult, stream: TextIO, *, elapsed: float | None = None) -> None:
     """Print the report: plain, or on a terminal wrapped to its width and, unless NO_COLOR forbids it, coloured."""
+    write_lines(report(result, elapsed=elapsed), stream)
+
+
+def write_lines(lines: Iterable[Line], stream: TextIO) -> None:
+    """Print any lines: plain, or on a terminal as ``write`` does."""
     if not stream.isatty():
-        stream.write(render(result, elapsed=elapsed))
+        stream.writelines(f"{part}\n" for line in lines for part in _wrapped(line, None))
         return
     from rich.console import Console
     from rich.text import Text
 
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
-    for line in report(result, elapsed=elapsed):
+    for line in lines:
         for number, part in enumerate(_wrapped(line, max(console.width, _NARROWEST))):
             text = Text(part)
             if line.styled is None or number == 0:
@@ -95,10 +101,13 @@ def timeline(scenario: ScenarioResult, verdict: Verdict) -> Iterator[Line]:
     """A verdict's slice of the timeline: milliseconds since its first observation, node, what was seen; > marks the failing one."""
     seen, lines, marked = scenario.timeline.observations, Lines(scenario.timeline), failing(verdict, scenario.timeline)
     start = seen[0].time
-    times = {index: f"{(seen[index].time - start) / 1e6:.3f}" for index in verdict.slice}
+    pairs = zip((-1, *verdict.slice), verdict.slice, strict=False)
+    doubtful = {index for before, index in pairs if before >= 0 and order(scenario.timeline, before, index) == "unknown"}
+    times = {index: f"{'~' if index in doubtful else ''}{(seen[index].time - start) / 1e6:.3f}" for index in verdict.slice}
     digits = max(len(time) for time in times.values())
     wide = max(len(seen[index].host) for index in verdict.slice)
-    yield Line("  timeline, in ms since its first observation:", "dim")
+    told = "; ~ may have come before the line above it" if doubtful else ""
+    yield Line(f"  timeline, in ms since its first observation{told}:", "dim")
     for index in verdict.slice:
         mark = ">" if index == marked else " "
         before = f"  {mark} {times[index]:>{digits}}  {seen[index].host:<{wide}}  "

@@ -128,7 +128,7 @@ class ProgramEnded(Observation, frozen=True, kw_only=True, tag="program"):
     stderr: str = ""
 
 
-class Packet(Observation, frozen=True, kw_only=True, tag="packet"):
+class Packet(Observation, frozen=True, kw_only=True, tag="packet", gc=False):
     """One frame at one interface. ``direction`` is "out" or "in" as that interface saw it; ``data`` the frame from its first byte.
 
     ``length`` is its length on the wire (more than ``len(data)`` when cut). ``checksum_valid`` is false where the sender left
@@ -150,8 +150,9 @@ class SocketState(Observation, frozen=True, kw_only=True, tag="state"):
     ``inode`` 0 where no descriptor has it. ``tid`` is the thread on whose processor it happened, which need not have anything to do
     with it: a packet is received by whoever runs then.
 
-    ``cause`` says what made it happen, once the timeline is complete: "call", "segment", "timer", or "" where that is not known;
-    ``caused_by`` is that observation's index in the timeline, -1 where there is none.
+    ``cause`` says what made it happen, once the timeline is complete: "call", "segment", "icmp" (an error message), "timer", "exit"
+    (its process ended), or "" where that is not known; ``caused_by`` is that observation's index in the timeline, -1 where there
+    is none.
     """
 
     source: str

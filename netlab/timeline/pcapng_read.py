@@ -17,6 +17,8 @@ from netlab.timeline.observations import Packet
 _RAW, _COOKED, _COOKED_2 = 101, 113, 276
 _CLASSIC = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
 _OUTGOING = 4  # PACKET_OUTGOING of packet(7), in cooked headers
+_SECOND = 1_000_000_000
+_MOST_KNOWN = 64
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,20 @@ class _Interface(msgspec.Struct, frozen=True):
     offset: int
 
     def time(self, ticks: int) -> int:
-        return ticks * 1_000_000_000 // self.denominator + self.offset * 1_000_000_000
+        return ticks * _SECOND // self.denominator + self.offset * _SECOND
+
+    @property
+    def scale(self) -> int:
+        """A tick in ns, where that is a whole number, the link is Ethernet and times begin in 1970; else 0."""
+        whole = self.link == pcapng.ETHERNET and not self.offset and _SECOND % self.denominator == 0
+        return _SECOND // self.denominator if whole else 0
+
+
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    """What a packet's options say, where they hold no comment: most packets of a file have the same few bytes of them."""
+
+    direction: str
+    valid: bool
 
 
 def read(path: Path) -> Capture:
@@ -68,6 +83,7 @@ class _Reader:
         self._packets: list[Packet] = []
         self._comments: dict[int, tuple[str, ...]] = {}
         self._sections: list[str] = []
+        self._known_options: dict[bytes, _Known] = {}
         self._dropped = 0
 
     def _error(self, offset: int, message: str, fix: str = "") -> SpecError:
@@ -125,13 +141,48 @@ class _Reader:
                 raise self._error(at + total - 4, f"the block's length is not repeated at its end: {total} is due")
             self._block(kind, data[at + 8 : at + total - 4], at)
             at += total
+            if kind == pcapng.ENHANCED:
+                at = self._many(at)
         return self._capture()
+
+    def _many(self, at: int) -> int:
+        """The packets from here on, as long as they are as most are: whole, of Ethernet, without comments; gives where they end.
+
+        What is otherwise, or damaged, is left to the general way.
+        """
+        data, interfaces, known, order = self._data, self._interfaces, self._known_options, self._order
+        head, word = struct.Struct(order + "IIIIIII").unpack_from, struct.Struct(order + "I").unpack_from
+        scales = [one.scale for one in interfaces]
+        add, left = self._packets.append, len(data) - 32
+        while at <= left:
+            kind, total, number, high, low, size, length = head(data, at)
+            end, start = at + total - 4, at + 28
+            if kind != pcapng.ENHANCED or total % 4 or start + size > end or end > left + 28 or number >= len(interfaces):
+                break
+            told = known.get(data[start + size + -size % 4 : end])
+            if told is None or not scales[number] or word(data, end)[0] != total:
+                break
+            interface = interfaces[number]
+            add(
+                Packet(
+                    time=(high << 32 | low) * scales[number],
+                    host=interface.host,
+                    interface=interface.name,
+                    direction=told.direction,
+                    data=data[start : start + size],
+                    length=length,
+                    checksum_valid=told.valid,
+                )
+            )
+            at = end + 4
+        return at
 
     def _byte_order(self, at: int) -> None:
         for order in ("<", ">"):
             if struct.unpack_from(order + "I", self._data, at + 8)[0] == pcapng.BYTE_ORDER_MAGIC:
                 self._order = order
                 self._interfaces = []
+                self._known_options = {}
                 return
         raise self._error(at + 8, "no byte-order magic")
 
@@ -185,8 +236,13 @@ class _Reader:
         number, high, low, size, length = struct.unpack_from(self._order + "IIIII", body)
         if size > len(body) - 20:
             raise self._error(at, f"a packet of {size} bytes in a block that holds {len(body) - 20}")
-        options = list(self._options(body, 20 + size + -size % 4))
-        self._packet(self._known(number, at), high << 32 | low, body[20 : 20 + size], length, options, at)
+        written = body[20 + size + -size % 4 :]
+        comments = len(self._comments)
+        self._packet(self._known(number, at), high << 32 | low, body[20 : 20 + size], length, list(self._options(written, 0)), at)
+        if len(self._comments) == comments and len(self._known_options) < _MOST_KNOWN:
+            last = self._packets[-1]
+            if self._interfaces[number].link == pcapng.ETHERNET:
+                self._known_options[written] = _Known(last.direction, last.checksum_valid)
 
     def _packet(
         self, interface: _Interface, ticks: int, data: bytes, length: int, options: list[tuple[int, bytes]], at: int

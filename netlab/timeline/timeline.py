@@ -1,6 +1,8 @@
 """The timeline: every observation of one run in the order of time, with what each source saw and lost. A frozen value."""
 
 from collections.abc import Iterable
+from itertools import chain
+from operator import attrgetter
 
 import msgspec
 
@@ -16,6 +18,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """What happened. ``observations`` are in the order of time; ``sources`` say how far to trust that they are complete.
+
+    Their times are only as good as each source's clock: neighbours from different sources may have happened the other way round.
+    Which of two came first, or that nobody can tell, ``netlab.timeline.order`` says.
 
     ``nodes`` are the lab's nodes. ``slack`` is the scheduling delay in ns measured during the run: upper bounds widen by it.
     """
@@ -35,4 +40,4 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 def merge(*streams: Iterable[AnyObservation]) -> tuple[AnyObservation, ...]:
     """All observations of several sources in the order of time; those of one instant keep the order in which they are given."""
-    return tuple(sorted((observation for stream in streams for observation in stream), key=lambda observation: observation.time))
+    return tuple(sorted(chain.from_iterable(streams), key=attrgetter("time")))

@@ -69,6 +69,14 @@ def test_the_first_transition_that_is_none_fails_with_what_was_allowed() -> None
     assert (verdict.evidence, verdict.slice) == ((0, 1, 2), (0, 1, 2))
 
 
+def test_a_transition_that_does_not_follow_from_the_one_before_fails() -> None:
+    verdict = judge_transitions(history("CLOSE>SYN_SENT", "SYN_SENT>ESTABLISHED", "LAST_ACK>CLOSE"))
+    assert verdict is not None
+    place = "client 10.0.0.1:40000 > 10.0.0.2:80"
+    assert (verdict.outcome, verdict.rule, verdict.slice) == ("FAIL", "tcp.last-ack", (0, 1, 2))
+    assert verdict.reason == f"LAST-ACK to CLOSED on {place} does not follow; possible: a transition from ESTABLISHED"
+
+
 def test_a_state_that_nobody_knows_fails() -> None:
     verdict = judge_transitions(history("ZOMBIE>CLOSE"))
     assert verdict is not None

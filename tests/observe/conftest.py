@@ -3,18 +3,23 @@
 import ctypes
 import fcntl
 import os
+import shutil
 import socket
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from calls_watched import Watched
 
 from netlab.observe.tier import Tier, probe
 
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+CALLS_PROGRAM = Path(__file__).with_name("calls_program.c")
 
 
 def enter_new_namespace() -> None:
@@ -40,3 +45,26 @@ def make_namespace(tier: Tier) -> Iterator[Callable[[], ThreadPoolExecutor]]:
     assert os.geteuid() == 0
     with ExitStack() as stack:
         yield lambda: stack.enter_context(ThreadPoolExecutor(1, initializer=enter_new_namespace))
+
+
+@pytest.fixture
+def watched(make_namespace: Callable[[], ThreadPoolExecutor]) -> Iterator[Watched]:
+    found = Watched(make_namespace())
+    yield found
+    found.observer.stop()
+
+
+@pytest.fixture(scope="session")
+def static_program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A statically linked, multi-threaded C program."""
+    compiler = shutil.which("cc") or pytest.skip("no C compiler: install gcc and libc6-dev")
+    program = tmp_path_factory.mktemp("static") / "calls_program"
+    made = subprocess.run(
+        [compiler, "-O1", "-static", "-pthread", "-o", str(program), str(CALLS_PROGRAM)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"no static C library to link with: {made.stderr[-200:]}")
+    return str(program)

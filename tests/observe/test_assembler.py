@@ -17,6 +17,15 @@ def test_negative_values_and_offsets_are_signed() -> None:
     assert program.code() == bytes.fromhex("7a0af8ffffffffff 5d10000000000000 07010000f0ffffff")
 
 
+def test_arithmetic_and_the_signed_and_the_bitwise_jump() -> None:
+    program = Assembler().shift_left(R1, 3).and_value(R1, 0x38).multiply(R1, R0)
+    program.jump_if(R1, "s<", 0, "out").jump_if(R1, "&", 4, "out").jump_if(R1, ">=", 9, "out").label("out").exit()
+    assert program.code() == bytes.fromhex(
+        "6701000003000000 5701000038000000 2f01000000000000 c501020000000000 4501010004000000 3501000009000000"
+        "b700000000000000 9500000000000000"
+    )
+
+
 def test_a_label_stands_once() -> None:
     with pytest.raises(ValueError, match="'out' stands twice"):
         Assembler().label("out").label("out")

@@ -19,6 +19,18 @@ def test_a_map_holds_what_is_put_in(tier: Tier) -> None:
     held.close()
 
 
+def test_the_keys_of_a_map_and_what_is_taken_out(tier: Tier) -> None:
+    held = Map(kind=MapKind.HASH, key=4, value=8, entries=4, name="test")
+    assert list(held.keys()) == []
+    for key in (b"key1", b"key2", b"key3"):
+        held[key] = b"12345678"
+    del held[b"key2"]
+    assert sorted(held.keys()) == [b"key1", b"key3"]
+    with pytest.raises(OSError, match="bpf MAP_DELETE"):
+        del held[b"key2"]
+    held.close()
+
+
 def test_the_verifiers_log_is_in_the_error(tier: Tier) -> None:
     with pytest.raises(LabError, match=r"(?s)rejected netlab's program probe.*R0 invalid mem access"):
         load(Assembler().move_value(R0, 0).load(8, R1, R0, 0).exit().code())

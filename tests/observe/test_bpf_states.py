@@ -1,22 +1,26 @@
 """The observer of TCP states on real connections over the loopback of private namespaces."""
 
+import errno
 import os
 import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
+from socket_filters import swallow
 
 from netlab.observe.states import StateObserver
 from netlab.observe.tier import SO_NETNS_COOKIE
 from netlab.timeline.observations import Address, AnyObservation, SocketState
 
 pytestmark = pytest.mark.bpf
-SO_COOKIE = 57
+SO_COOKIE, TCP_USER_TIMEOUT = 57, 18
 NOBODY: Address = ("0.0.0.0", 0)
 LIMIT = 10.0
 
@@ -31,6 +35,10 @@ netns_cookie, socket_cookie = number(SO_NETNS_COOKIE), number(SO_COOKIE)
 def cookie_here() -> int:
     with socket.socket() as any_socket:
         return netns_cookie(any_socket)
+
+
+def sockets_here() -> str:
+    return Path("/proc/thread-self/net/sockstat").read_text().splitlines()[0]
 
 
 @pytest.fixture
@@ -112,7 +120,7 @@ def test_a_whole_connection_with_both_minisocks(
         facts = {"local": local, "remote": remote, "inode": inode, "cookie": cookie}
         return SocketState(time=0, host="node", source=source, old=old, new=new, **facts)  # type: ignore[arg-type]
 
-    assert [msgspec.structs.replace(state, time=0) for state in observed] == [
+    assert [msgspec.structs.replace(state, time=0, tid=0) for state in observed] == [
         fact("tracepoint", "CLOSE>LISTEN", there, (nobody, 0), listener),
         fact("tracepoint", "CLOSE>SYN_SENT", (address, 0), there, client, cookie),
         fact("timer", "LISTEN>NEW_SYN_RECV", there, here),
@@ -218,6 +226,73 @@ def test_stamps_lie_within_the_call(namespace: ThreadPoolExecutor, observer: Sta
         after = time.time_ns()
         [state] = until(observer, "LISTEN")
     assert before <= state.time <= after
+
+
+def test_the_thread_that_called_is_told(namespace: ThreadPoolExecutor, observer: StateObserver) -> None:
+    def listening_here() -> tuple[socket.socket, int]:
+        return listening()[0], threading.get_native_id()
+
+    listener, tid = namespace.submit(listening_here).result()
+    with listener:
+        [state] = until(observer, "LISTEN")
+    assert state.tid == tid
+
+
+def test_what_a_timer_gave_up_was_caused_by_it(namespace: ThreadPoolExecutor, observer: StateObserver) -> None:
+    def given_up(pair: Pair) -> int:
+        swallow(pair.server)
+        pair.client.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 50)
+        pair.client.send(b"x")
+        select.select([pair.client], [], [], LIMIT)
+        return pair.client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    pair = namespace.submit(Pair, "127.0.0.1", socket.AF_INET).result()
+    assert given_up(pair) == errno.ETIMEDOUT
+    observed = until(observer, "CLOSE", "ESTABLISHED")
+    pair.close()
+    assert [(state.old, state.new, state.cause) for state in observed if state.local == pair.here] == [
+        ("SYN_SENT", "ESTABLISHED", ""),
+        ("ESTABLISHED", "CLOSE", "timer"),
+    ]
+
+
+def test_its_canary_proves_it_and_leaves_no_trace(namespace: ThreadPoolExecutor) -> None:
+    observer = StateObserver(
+        {namespace.submit(cookie_here).result(): "node"}, canary=lambda *kind: namespace.submit(socket.socket, *kind).result()
+    )
+    before = namespace.submit(sockets_here).result()
+    observer.start()
+    assert namespace.submit(sockets_here).result() == before
+    assert 0 < observer.report().uncertainty < 1_000_000_000
+    assert (observer.drain(), observer.stop()) == ([], [])
+    assert (observer.report().available, observer.report().reason, observer.report().seen) == (True, "", 0)
+
+
+def test_a_canary_that_is_not_heard_is_told(make_namespace: Callable[[], ThreadPoolExecutor]) -> None:
+    watched, elsewhere = make_namespace(), make_namespace()
+    observer = StateObserver(
+        {watched.submit(cookie_here).result(): "node"}, canary=lambda *kind: elsewhere.submit(socket.socket, *kind).result()
+    )
+    observer.start()
+    report = observer.report()
+    assert not report.available
+    assert report.reason.startswith("what it did itself at the start of the run was not seen")
+    assert observer.stop() == []
+
+
+def test_a_canary_that_cannot_sing_at_the_end_is_told(namespace: ThreadPoolExecutor) -> None:
+    def make(*kind: int) -> socket.socket:
+        if sung:
+            raise OSError(errno.EMFILE, "Too many open files")
+        sung.append(True)
+        return namespace.submit(socket.socket, *kind).result()
+
+    sung: list[bool] = []
+    observer = StateObserver({namespace.submit(cookie_here).result(): "node"}, canary=make)
+    observer.start()
+    assert observer.report().available
+    observer.stop()
+    assert (observer.report().available, "Too many open files" in observer.report().reason) == (False, True)
 
 
 def test_a_full_ring_loses_and_counts(namespace: ThreadPoolExecutor) -> None:

@@ -53,6 +53,11 @@ def test_enumerators() -> None:
     assert [Btf(blob()).enumerator(name) for name in ("TCP_THIS", "THIS", "TCP_THAT")] == [12, None, None]
 
 
+def test_the_enumerators_of_an_enum() -> None:
+    btf = Btf(blob())
+    assert (btf.enumeration("outer"), btf.enumeration("")) == ({}, {"TCP_THIS": 12})
+
+
 def test_arguments_by_name_and_by_what_they_point_to() -> None:
     btf = Btf(blob())
     assert [btf.argument("named", name) for name in ("first", "second", "third")] == [0, 1, None]

@@ -6,13 +6,15 @@ import pytest
 from networks import one_host, two_hosts
 
 from netlab.lab.lab import Lab
-from netlab.observe.packets import Capture
+from netlab.observe.packets import DEFAULT_BUFFER, Capture
+from netlab.timeline.observations import Packet
 
 pytestmark = pytest.mark.netns
+both_ways = pytest.mark.parametrize("ring", [False, True], ids=["queue", "ring"])
 
 
-def capture(lab: Lab, **options: int) -> Capture:
-    return Capture({name: node.space.packet_socket() for name, node in lab.nodes.items()}, **options)
+def capture(lab: Lab, buffer: int = DEFAULT_BUFFER, *, ring: bool = False) -> Capture:
+    return Capture({name: node.space.packet_socket() for name, node in lab.nodes.items()}, buffer, ring=ring)
 
 
 def udp(lab: Lab, count: int) -> None:
@@ -22,9 +24,10 @@ def udp(lab: Lab, count: int) -> None:
             sender.sendto(number.to_bytes(2, "big"), ("10.0.0.2", 9))
 
 
-def test_every_packet_is_seen_at_both_ends() -> None:
+@both_ways
+def test_every_packet_is_seen_at_both_ends(ring: bool) -> None:
     with Lab(two_hosts()) as lab:
-        seen = capture(lab)
+        seen = capture(lab, ring=ring)
         seen.start()
         udp(lab, 500)
         packets = [packet for packet in seen.stop() if packet.data[12:14] == b"\x08\x00"]
@@ -49,9 +52,10 @@ def test_a_buffer_that_is_too_small_loses_packets_and_says_so() -> None:
         assert len(packets) < 10000
 
 
-def test_a_loopback_packet_is_seen_once_and_its_checksum_is_not_judged() -> None:
+@both_ways
+def test_a_loopback_packet_is_seen_once_and_its_checksum_is_not_judged(ring: bool) -> None:
     with Lab(one_host()) as lab:
-        seen = capture(lab)
+        seen = capture(lab, ring=ring)
         seen.start()
         with lab["host"].socket(kind=socket.SOCK_DGRAM) as sender:
             sender.sendto(b"x", ("127.0.0.1", 9))
@@ -60,9 +64,41 @@ def test_a_loopback_packet_is_seen_once_and_its_checksum_is_not_judged() -> None
         assert [(packet.interface, packet.direction, packet.checksum_valid) for packet in packets] == [("lo", "in", False)] * 2
 
 
-def test_a_silent_network_is_seen_to_be_silent() -> None:
+@both_ways
+def test_a_silent_network_is_seen_to_be_silent(ring: bool) -> None:
     with Lab(one_host()) as lab:
-        seen = capture(lab)
+        seen = capture(lab, ring=ring)
         seen.start()
         assert seen.stop() == []
         assert seen.report().available
+
+
+@both_ways
+def test_wait_returns_with_the_packet_and_settle_with_all_that_was_sent(ring: bool) -> None:
+    with Lab(two_hosts()) as lab:
+        seen = capture(lab, ring=ring)
+        seen.start()
+        try:
+            udp(lab, 1)
+            found: list[Packet] = []
+            while not any(packet.data[12:14] == b"\x08\x00" for packet in found):
+                seen.wait(5)
+                fresh = seen.drain()
+                assert fresh or ring  # a ring wakes for its canaries too
+                found += fresh
+            udp(lab, 50)
+            seen.settle()
+            assert sum(packet.data[12:14] == b"\x08\x00" for packet in (*found, *seen.drain())) == 2 * 51
+        finally:
+            seen.stop()
+
+
+def test_many_sockets_are_closed_at_the_same_time() -> None:
+    with Lab(two_hosts()) as lab:
+        made = {f"tap{number}": lab.nodes["server"].space.packet_socket() for number in range(40)}
+        seen = Capture(made)
+        seen.start()
+        udp(lab, 3)
+        packets = seen.stop()
+        assert all(each.fileno() == -1 for each in made.values())
+        assert {packet.host for packet in packets} == set(made)

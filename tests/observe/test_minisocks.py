@@ -1,5 +1,7 @@
 """The fold from kernel events to transitions, on histories written by hand: no kernel."""
 
+import dataclasses
+
 from netlab.observe.minisocks import Connections, Event, KernelEvent
 from netlab.timeline.observations import Address, SocketState
 
@@ -28,8 +30,8 @@ def expired(time: int, state: str) -> KernelEvent:
     return timer(Event.TIMER_EXPIRED, time, state)
 
 
-def seen(source: str, time: int, old: str, new: str, remote: Address = THERE) -> SocketState:
-    return SocketState(time=time, host="h", source=source, old=old, new=new, local=HERE, remote=remote)
+def seen(source: str, time: int, old: str, new: str, remote: Address = THERE, cause: str = "") -> SocketState:
+    return SocketState(time=time, host="h", source=source, old=old, new=new, local=HERE, remote=remote, cause=cause)
 
 
 def fold(*events: KernelEvent, now: int | None = None) -> list[SocketState]:
@@ -54,8 +56,20 @@ def test_an_orphan_goes_on_as_a_minisock_and_its_sockets_close_is_no_transition(
         seen("tracepoint", 1, "ESTABLISHED", "FIN_WAIT1"),
         seen("tracepoint", 2, "FIN_WAIT1", "FIN_WAIT2"),
         seen("timer", 6, "FIN_WAIT2", "TIME_WAIT"),
-        seen("timer", 7, "TIME_WAIT", "CLOSE"),
+        seen("timer", 7, "TIME_WAIT", "CLOSE", cause="timer"),
     ]
+
+
+def test_a_request_that_its_timer_gave_up_was_ended_by_it() -> None:
+    assert fold(started(1, "NEW_SYN_RECV"), cancelled(2, "NEW_SYN_RECV"), expired(3, "NEW_SYN_RECV")) == [
+        seen("timer", 1, "LISTEN", "NEW_SYN_RECV"),
+        seen("timer", 2, "NEW_SYN_RECV", "CLOSE", cause="timer"),
+    ]
+
+
+def test_the_thread_and_the_timer_that_made_a_transition_are_told() -> None:
+    event = dataclasses.replace(changed(1, "SYN_SENT", "CLOSE"), tid=7, in_timer=True)
+    assert [(state.tid, state.cause) for state in fold(event)] == [(7, "timer")]
 
 
 def test_a_simultaneous_close_waits_too() -> None:

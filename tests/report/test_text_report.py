@@ -112,3 +112,13 @@ def test_a_verdict_beside_the_scenarios_own_has_a_row_when_it_did_not_simply_pas
         "    4.000          step 2: client: connect(c, server:8080)",
         "  > 8.000  client  SYN_SENT -> CLOSE  client:40000 to server:8080 (tracepoint)",
     ]
+
+
+def test_neighbours_that_cannot_be_ordered_are_marked_so() -> None:
+    whole = results.FAILED.timeline
+    sources = tuple(msgspec.structs.replace(one, uncertainty=2 * results.MS) for one in whole.sources)
+    doubtful = msgspec.structs.replace(results.FAILED, timeline=msgspec.structs.replace(whole, sources=sources))
+    told = [line.text for line in text.timeline(doubtful, results.FAILED.verdicts[0])]
+    assert told[0] == "  timeline, in ms since its first observation; ~ may have come before the line above it:"
+    # Packets are known within 2 ms here: not whether the call's entry before, or the state after, came first.
+    assert [line.split()[0] for line in told[1:] if "~" in line] == ["~6.000", "~8.000"]

@@ -184,3 +184,33 @@ def test_a_wrong_checksum_is_told_where_it_may_be_judged() -> None:
 
 def test_printable_keeps_letters_of_all_scripts_and_escapes_what_acts() -> None:
     assert printable("é→\n\x1b[0m\u202e") == "é→\\n\\x1b[0m\\u202e"
+
+
+def test_a_sockets_events_carry_its_name_and_a_transition_its_cause() -> None:
+    call: dict[str, Any] = {"host": "client", "process": "client", "id": 1, "call": "close"}
+    closed: dict[str, Any] = {"source": "tracepoint", "old": "ESTABLISHED", "new": "FIN_WAIT1", "inode": 5, **ENDS}
+    frame = segment(SERVER, CLIENT, 2, 1, 0x11, 9)
+    process = {**PROCESS, "host": "client"}
+    seen = (
+        Named(time=0, host="client", process="client", name="c", fd=3, inode=5),
+        CallStarted(time=1, text="close(c)", step=0, **call),
+        Packet(time=2, host="client", interface="eth0", direction="in", data=frame, length=len(frame), checksum_valid=False),
+        SocketState(time=3, host="client", cause="call", caused_by=1, **closed),
+        SocketState(time=4, host="client", cause="segment", caused_by=2, **closed),
+        SocketState(time=5, host="client", cause="icmp", caused_by=2, **closed),
+        Reset(time=6, host="client", direction="sent", inode=5, **ENDS),
+        SystemCall(**process, time=7, call="socket", source="bpf", began=7, result=4, made=8),
+        SystemCall(**process, time=8, call="read", source="bpf", began=8, fd=3, inode=5),
+        SocketState(time=9, host="client", **{**closed, "inode": 8, "remote": (SERVER, 3)}),
+    )
+    lines = Lines(Timeline(observations=seen, nodes=NODES))
+    moved = "ESTABLISHED -> FIN_WAIT1  client:1 to server:2"
+    assert [lines.line(index) for index in range(3, len(seen))] == [
+        f"client.c: {moved} (tracepoint, by close())",
+        f"client.c: {moved} (tracepoint, by the segment F.)",
+        f"client.c: {moved} (tracepoint, by an ICMP error)",
+        "client.c: reset sent on client:1 to server:2",
+        "curl[7] socket() = 4, 0.000 ms",
+        "curl[7] read(3<client.c>) = 0, 0.000 ms",
+        "curl[7] fd 4: ESTABLISHED -> FIN_WAIT1  client:1 to server:3 (tracepoint)",
+    ]

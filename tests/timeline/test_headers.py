@@ -18,7 +18,8 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
-from netlab.timeline.headers import Headers, decode, tcp_options
+from netlab.timeline.headers import Headers, decode, general, tcp_options
+from netlab.timeline.plain_headers import Details, plain
 
 MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
 LETTERS = {"A": ".", "C": "W", "N": "e"}  # scapy's letters that tcpdump spells otherwise
@@ -188,3 +189,45 @@ def test_senseless_options_end_the_list() -> None:
 def test_garbage_never_raises(data: bytes, kind: bytes) -> None:
     decode(os.urandom(12) + kind + data)
     decode(data)
+
+
+_IPS = st.sampled_from([IP(src="10.0.0.1", dst="10.0.0.2", tos=4), IPv6(src="fd00::1", dst="fd00::2", tc=4)])
+_NAMES = [name for name in Headers.__struct_fields__ if name != "details"] + list(Details.__struct_fields__)
+
+
+def fields(headers: Headers) -> dict[str, Any]:
+    return {name: getattr(headers, name) for name in _NAMES}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    ip=_IPS,
+    options=_OPTIONS,
+    payload=st.binary(max_size=21),
+    udp=st.booleans(),
+    damage=st.lists(st.tuples(st.integers(12, 90), st.integers(0, 255)), max_size=2),
+    cut=st.integers(-3, 3),
+)
+def test_the_quick_way_reads_what_the_general_one_does(
+    ip: Any, options: list[Any], payload: bytes, udp: bool, damage: list[tuple[int, int]], cut: int
+) -> None:
+    inner = UDP(sport=7, dport=8) if udp else TCP(sport=7, dport=8, flags="PA", seq=3, ack=4, options=options, urgptr=5)
+    data = bytearray(frame(ip / inner / payload))
+    for at, value in damage:
+        if at < len(data):
+            data[at] = value
+    whole = bytes(data[:cut]) if cut < 0 else bytes(data) + bytes(cut)
+    assert fields(decode(whole)) == fields(general(whole))
+
+
+def test_most_frames_go_the_quick_way() -> None:
+    stamps = [("NOP", None), ("NOP", None), ("Timestamp", (5, 6))]
+    for ip in (IP(src="10.0.0.1", dst="10.0.0.2"), IPv6(src="fd00::1", dst="fd00::2")):
+        for inner in (TCP(flags="S", options=[("MSS", 1460)]), TCP(flags="A", options=stamps), UDP(sport=1)):
+            data = frame(ip / inner / bytes(21))
+            quick = plain(data)
+            assert quick is not None
+            assert fields(quick) == fields(general(data))
+    assert plain(frame(IP() / ICMP())) is None
+    assert plain(frame(IP(flags="MF") / UDP() / bytes(40))) is None
+    assert plain(frame(IPv6(src="fd00::1", dst="fd00::2") / IPv6ExtHdrDestOpt() / TCP())) is None

@@ -207,3 +207,25 @@ def test_a_file_in_the_making_can_be_read_after_every_flush() -> None:
     whole = io.BytesIO()
     write(whole, packets, dropped=5)
     assert whole.getvalue() == stream.getvalue()
+
+
+def test_damage_amid_many_alike_is_refused_with_the_byte() -> None:
+    """Packets that are as most are go a quicker way, which must leave what is damaged to the one that says where."""
+    packets = [Packet(time=NOW + n, host="h", interface="eth0", direction="in", data=bytes(21), length=21) for n in range(9)]
+    whole = written(packets)
+    assert read_bytes(whole).packets == tuple(packets)
+    size = len(whole) - len(written(packets[:-1]))
+    start = whole.index(struct.pack("<II", 6, size)) + 4 * size
+    assert struct.unpack_from("<I", whole, start)[0] == 6
+    wrong = {
+        whole[: start + 4] + b"\x07" + whole[start + 5 :]: rf"a:1:{start + 1}: .*a block cannot have a length of 7",
+        whole[: start + 8] + b"\x09" + whole[start + 9 :]: rf"a:1:{start + 1}: .*a packet of interface 9, 1 are described",
+        whole[: start + 20] + b"\xff" + whole[start + 21 :]: rf"a:1:{start + 1}: .*a packet of 255 bytes in a block",
+        whole[: start + size - 4]
+        + b"\0"
+        + whole[start + size - 3 :]: rf"byte {start + size - 4}: the block's length is not repeated",
+        whole[: start + size - 1]: rf"a:1:{start + 1}: .*a block of {size} bytes, {size - 1} are left",
+    }
+    for data, message in wrong.items():
+        with pytest.raises(SpecError, match=message):
+            read_bytes(data, "a")

@@ -1,0 +1,1 @@
+"""The room for how a program used its sockets: a finished timeline in, findings out. Pure."""
