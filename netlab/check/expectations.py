@@ -28,6 +28,7 @@ SOURCES = {  # which source each key of an expectation rests on
     "counters": "descriptors",
     "memory": "memory",
     "drops": "events",
+    "tcp_info": "samples",
 }
 
 
@@ -131,17 +132,19 @@ _CHECKS: dict[str, Callable[[Expectation, View, Window, bool], Iterator[Finding]
     "counters": objects.counters,
     "memory": objects.memory,
     "drops": objects.drops,
+    "tcp_info": objects.tcp_info,
 }
 
 
 def needs(expect: Expectation) -> dict[str, frozenset[str]]:
-    """What must be looked at for an expectation, by kind of snapshot: tables, listed, sockets, counters (nodes); fds, memory
-    (processes)."""
+    """What must be looked at for an expectation, by kind of snapshot: tables, listed, sockets, counters, samples (nodes); fds,
+    memory (processes)."""
     return {
         "tables": frozenset(host_of(key) for key in (*expect.states, *expect.path, *expect.queue, *expect.listed)),
         "listed": frozenset(host_of(key) for key in expect.listed),
         "sockets": frozenset(expect.sockets),
         "counters": frozenset(expect.counters),
+        "samples": frozenset(host_of(key) for key in expect.tcp_info),
         "fds": frozenset(expect.fds),
         "memory": frozenset(expect.memory),
     }

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 
-from netlab.check.findings import Finding, Window
+from netlab.check.findings import Finding, Status, Window
 from netlab.check.view import View, host_of
 from netlab.scenario.spec import Expectation
-from netlab.timeline.observations import Counters, DescriptorTable, PacketDropped, SocketCounts
+from netlab.timeline.observations import Counters, DescriptorTable, PacketDropped, SocketCounts, TcpInfo
 
 
 def descriptors(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
@@ -214,3 +214,26 @@ def drops(expect: Expectation, view: View, window: Window, final: bool) -> Itera
                 actual=f"{len(seen):+d}",
                 evidence=tuple(seen),
             )
+
+
+def tcp_info(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
+    """The last sample of a socket's TCP_INFO."""
+    for key, wanted in expect.tcp_info.items():
+        named = view.named(key, window.ended)
+        samples = [
+            (index, sample)
+            for index, sample in view.each(TcpInfo)
+            if named is not None and sample.inode == named[1].inode != 0 and sample.time <= window.ended
+        ]
+        for member, bound in wanted.items():
+            field = f"{member} of {key}"
+            if not samples:
+                yield Finding(field=field, status="unmet", expected=bound, actual="it is in no table")
+                continue
+            index, sample = samples[-1]
+            if member not in sample.info:
+                yield Finding(field=field, status="lacking", expected=bound, actual="this kernel's tcp_info has no such member")
+                continue
+            actual = sample.info[member]
+            status: Status = "met" if _holds(bound, actual) else "unmet"
+            yield Finding(field=field, status=status, expected=bound, actual=str(actual), evidence=(index,))

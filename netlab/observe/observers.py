@@ -17,6 +17,8 @@ from netlab.observe.events import EventObserver
 from netlab.observe.lockstep import LockStep
 from netlab.observe.memory import MemoryObserver
 from netlab.observe.packets import DEFAULT_BUFFER, Capture
+from netlab.observe.perf_states import PerfStateObserver
+from netlab.observe.samples import SocketSamples
 from netlab.observe.sockdiag import NETLINK_SOCK_DIAG, SocketDiagnosis
 from netlab.observe.source import Source
 from netlab.observe.states import StateObserver
@@ -62,6 +64,7 @@ class Observers:
             self._sources += [self._states, EventObserver(nodes, canary=make)]
         if calls:
             self._sources.append(CallObserver(nodes, canary=lambda: make(socket.AF_UNIX, socket.SOCK_DGRAM, 0).close()))
+        self._samples = SocketSamples(self._diagnoses)
         self._steps: LockStep | None = None
         self._in_step = in_step
         self._memory = MemoryObserver({}) if memory else None
@@ -75,11 +78,22 @@ class Observers:
         self.capture.start()
         for source in self._sources:
             source.start()
-        if self._in_step and self._states is not None and not self._states.report().available:
+        if self._states is not None and not self._states.report().available:
+            self._without_bpf()
+        return self
+
+    def _without_bpf(self) -> None:
+        """States by perf events where root has no BPF, or else in step with the wire."""
+        nodes = self._lab.nodes
+        addresses = {name: [text for texts in node.addresses.values() for text in texts] for name, node in nodes.items()}
+        perf = PerfStateObserver(addresses, {name: node.space.socket for name, node in nodes.items()})
+        perf.start()
+        if perf.report().available:
+            self._sources = [perf if source is self._states else source for source in self._sources]
+        elif self._in_step:
             self._steps = LockStep({name: self._tables(name) for name, node in self._lab.nodes.items() if node.kind != "peer"})
             self._sources.append(self._steps)
             self._steps.start()
-        return self
 
     def watch_process(self, name: str, pid: int) -> None:
         """A process of the lab, by its outer pid: its descriptors and kernel memory can be looked at from now on."""
@@ -100,7 +114,8 @@ class Observers:
             self._steps.after_frame()
 
     def look(self, wanted: Mapping[str, Iterable[str]]) -> None:
-        """Take snapshots: of ``tables``, ``listed``, ``sockets``, ``counters`` by node and of ``fds``, ``memory`` by process.
+        """Take snapshots: of ``tables``, ``listed``, ``sockets``, ``counters``, ``samples`` by node and of ``fds``, ``memory`` by
+        process.
 
         A snapshot that says the same as the one before is not kept: the one before still holds.
         """
@@ -111,6 +126,10 @@ class Observers:
                 with self.capture.undisturbed(host):
                     counted = read(host, self._pids[host])
                 self._keep(kind, host, counted)
+        for host in wanted.get("samples", ()):
+            for sample in self._samples.sample(host):
+                kind = f"samples {type(sample).__name__} {sample.cookie}"
+                self._keep(kind, host, sample)
         for process in wanted.get("fds", ()):
             host = process.split("/")[0]
             self._keep("fds", process, procfs.descriptor_table(host, process, self._pids[process]))
@@ -156,6 +175,7 @@ class Observers:
             self.capture.report(),
             SourceReport(name="sock_diag", available=True, seen=sum(key[0] == "tables" for key in self._latest)),
             SourceReport(name="descriptors", available=True, seen=sum(key[0] != "tables" for key in self._latest)),
+            self._samples.report(),
         )
 
     def _diagnosis(self, host: str) -> SocketDiagnosis:

@@ -60,7 +60,7 @@ class Capture:
         self._stop_reading, self._stop_writing = os.pipe2(os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._read, name="netlab capture", daemon=True)
         self._failed: BaseException | None = None
-        self.slack = 0
+        self.slack = self._uncertainty = 0
 
     def start(self) -> None:
         """Returns once every tap has been seen to work; raises LabError otherwise."""
@@ -122,6 +122,7 @@ class Capture:
             else "",
             seen=self._count,
             lost=lost,
+            uncertainty=self._uncertainty,
         )
 
     def undisturbed(self, node: str) -> AbstractContextManager[object]:
@@ -175,13 +176,16 @@ class Capture:
                 raise LabError("the kernel does not stamp packets as they pass")
 
     def _stamped(self, queue: Queue) -> bool:
-        """Whether a canary has a stamp from before it was read."""
+        """Whether a canary has a stamp from before it was read. It is from while the canary was sent, or wrong by so much."""
+        asked = time.time_ns()
         queue.socket.sendto(bytes(12) + struct.pack(">H", ETH_P_CANARY) + self._canary + b"stamp", (LOOPBACK, ETH_P_CANARY))
         sent = time.time_ns()
         waiting = select.poll()
         waiting.register(queue.socket, select.POLLIN)
         waiting.poll(_TICK * 1000)
-        return queue.stamped(sent)
+        stamp = queue.stamped(sent)
+        self._uncertainty = max(sent - stamp, stamp - asked)
+        return stamp > 0
 
     def _read(self) -> None:
         taps = self._taps

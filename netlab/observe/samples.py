@@ -4,7 +4,6 @@ sock_diag(7) gives them for any socket of a namespace, whosever it is.
 Sockets that have become a minisock, half-open or in TIME_WAIT, have neither. It does not know which samples are worth having.
 """
 
-import socket
 import struct
 import sys
 import time
@@ -94,17 +93,16 @@ class SocketSamples:
 
     name = "samples"
 
-    def __init__(self, made: Mapping[str, socket.socket]) -> None:
-        """``made``: for each node a socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG) of its namespace; ``stop`` closes them."""
-        self._diagnoses = {node: SocketDiagnosis(node, each) for node, each in made.items()}
-        self._fresh: list[Sample] = []
+    def __init__(self, diagnoses: Mapping[str, SocketDiagnosis]) -> None:
+        """``diagnoses``: who reads each node's tables; their owner closes them."""
+        self._diagnoses = diagnoses
         self._count = 0
 
     def start(self) -> None:
         """Nothing is watched between samples."""
 
     def sample(self, node: str, local: Address | None = None, remote: Address | None = None, cookie: int = 0) -> tuple[Sample, ...]:
-        """The memory and TCP_INFO now of all TCP sockets of a node, or of the one with these addresses; ``drain`` has them too.
+        """The memory and TCP_INFO now of all TCP sockets of a node, or of the one with these addresses.
 
         Raises LabError when the kernel refuses. One socket is looked up as ``SocketDiagnosis.find`` does it; a listening
         one that stands in for a connection that is not there is not taken for it.
@@ -116,21 +114,16 @@ class SocketSamples:
             one = diagnosis.find_with("tcp", local, remote, cookie, attributes=_WANTED)
             found = [one] if one is not None and (remote is None or one[0].remote == remote) else []
         samples = [sample for entry, attributes in found for sample in _samples(node, entry, attributes)]
-        self._fresh += samples
         self._count += len(samples)
         return tuple(samples)
 
     def drain(self) -> list[Sample]:
-        """The samples taken since the last drain."""
-        fresh, self._fresh = self._fresh, []
-        return fresh
+        """Nothing: ``sample`` gives them to whoever asks."""
+        return []
 
     def stop(self) -> list[Sample]:
-        """Close the sockets, and hand over the rest."""
-        for diagnosis in self._diagnoses.values():
-            diagnosis.close()
-        self._diagnoses.clear()
-        return self.drain()
+        """Nothing is left to do."""
+        return []
 
     def report(self) -> SourceReport:
         """How many samples were taken. Nothing can be lost, and what happened between two of them is not seen."""

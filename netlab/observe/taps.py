@@ -101,9 +101,9 @@ class Queue:
             )
         self.full += 1
 
-    def stamped(self, sent: int) -> bool:
-        """Throw away what there is; whether any of it has a stamp from before ``sent`` (ns)."""
-        found = False
+    def stamped(self, sent: int) -> int:
+        """Throw away what there is; the latest stamp of it from before ``sent`` (ns), 0 if there is none."""
+        found = 0
         while True:
             try:
                 ancillary = self.socket.recvmsg(LARGEST_FRAME, _ANCILLARY)[1]
@@ -111,7 +111,8 @@ class Queue:
                 return found
             for level, name, value in ancillary:
                 if (level, name) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
-                    found = found or nanoseconds(value) < sent
+                    stamp = nanoseconds(value)
+                    found = max(found, stamp if stamp < sent else 0)
 
     def shut(self) -> None:
         """Let nothing more in: a filter that accepts no frame. What is in the queue stays and can be read."""

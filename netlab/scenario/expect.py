@@ -14,7 +14,7 @@ from netlab.units import Duration
 from netlab.validate import validated
 from netlab.yaml_nodes import Node
 
-_MAPPINGS = ("states", "fds", "sockets", "listed", "queue", "counters", "memory", "drops")
+_MAPPINGS = ("states", "fds", "sockets", "listed", "queue", "counters", "memory", "drops", "tcp_info")
 _ABOUT_PACKETS = ("at", "arrived", "including")
 
 

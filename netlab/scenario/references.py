@@ -186,7 +186,7 @@ class _Walk:
                     self._pattern(patterns[item.text], item)
         if said.child("at") is not None:
             self._at(said.at("at"))
-        for key in ("states", "path", "queue", "listed"):
+        for key in ("states", "path", "queue", "listed", "tcp_info"):
             for name, place in _keys_of(said, key):
                 self._socket(name, place, port=key in ("states", "queue"))
         for key in ("distinct", "same"):

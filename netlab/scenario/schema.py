@@ -12,6 +12,7 @@ from netlab.units import Duration
 from netlab.validate import Piece, did_you_mean, shown
 
 _CHANGE = re.compile(r"(>=|<=|>|<|=)?\s*[+-]?\d+")
+_BOUND = re.compile(r"(>=|<=|>|<|=)?\s*\d+")
 
 
 def _duration(value: Any) -> Any:
@@ -29,6 +30,15 @@ def _change(value: Any) -> Any:
     if isinstance(value, str) and _CHANGE.fullmatch(value.strip()):
         return value.strip()
     raise ValueError(f"{shown(value)} is no change; write for example +1, 0 or >=1")
+
+
+def _bound(value: Any) -> Any:
+    written = value.strip() if isinstance(value, str) else value
+    if (isinstance(written, int) and not isinstance(written, bool) and written >= 0) or (
+        isinstance(written, str) and _BOUND.fullmatch(written)
+    ):
+        return str(written)
+    raise ValueError(f"{shown(value)} is no value; write for example 200000 or >=1")
 
 
 def _descriptors(value: Any) -> Any:
@@ -65,6 +75,7 @@ Id = Annotated[str, AfterValidator(_id)]
 Time = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "string", "description": "a duration, such as 200ms"})]
 State = Annotated[str, BeforeValidator(_state), Field(description="a state of RFC 9293")]
 Change = Annotated[str, BeforeValidator(_change), WithJsonSchema({"type": ["string", "integer"]})]
+Bound = Annotated[str, BeforeValidator(_bound), WithJsonSchema({"type": ["string", "integer"]})]
 Count = Annotated[int, Field(ge=0)]
 DropReason = Annotated[
     str,
@@ -92,6 +103,7 @@ class ExpectFile(Piece):
     counters: dict[str, dict[str, Change]] = Field(default={})
     memory: dict[str, dict[str, dict[Literal["allocated", "live"], int]]] = Field(default={})
     drops: dict[str, dict[DropReason, Change]] = Field(default={})
+    tcp_info: dict[str, dict[str, Bound]] = Field(default={})
     within: Time = 1_000_000_000
     watch: Time = Field(default=0, alias="for")
 

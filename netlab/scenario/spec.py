@@ -38,7 +38,8 @@ class Expectation:
     counts since the run began ({"client": {"used": 2}}). ``listed``: socket to whether the kernel's socket tables show it.
     ``queue``: socket to {"send": n, "receive": n}. ``counters``: node to {name: "+1" | ">=1" | ...}, changes since the run began.
     ``memory``: process to {cache: {"allocated": n, "live": n}}. ``drops``: node to {the kernel's reason: "+1" | ">=1" | ...}, the
-    packets that it threw away since the run began.
+    packets that it threw away since the run began. ``tcp_info``: socket to {a member of struct tcp_info without tcpi_: ">=200000"},
+    in the member's own unit (tcp(7)).
     """
 
     packets: PacketsExpected | None = None
@@ -53,6 +54,7 @@ class Expectation:
     counters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     memory: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
     drops: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tcp_info: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     within: Duration = milliseconds(1000)
     watch: Duration = milliseconds(0)
 

@@ -20,12 +20,14 @@ from netlab.timeline.observations import (
     SocketState,
     SocketTable,
     SourceReport,
+    TcpInfo,
 )
 from netlab.timeline.timeline import Timeline, merge
 
 CLIENT, SERVER = ("10.0.0.1", 4000), ("10.0.0.2", 8080)
 SOURCES = tuple(
-    SourceReport(name=name, available=True) for name in ("packets", "sock_diag", "descriptors", "states", "memory", "events")
+    SourceReport(name=name, available=True)
+    for name in ("packets", "sock_diag", "descriptors", "states", "memory", "events", "samples")
 )
 
 
@@ -123,6 +125,21 @@ def test_drops_are_counted_by_the_kernel_s_reason() -> None:
         assert [one.status for one in found] == [status], wanted
     assert outcome(judged(Expectation(drops={"client": {"NO_SOCKET": "1"}}), *seen)) == [
         ("drops of client, NO_SOCKET", "unmet", "1", "+0")
+    ]
+
+
+def test_tcp_info_is_the_last_sample_of_that_socket() -> None:
+    samples = [
+        TcpInfo(time=time, host="client", local=CLIENT, remote=SERVER, info={"rto": rto}, inode=inode)
+        for time, rto, inode in ((20, 200000, 77), (30, 400000, 77), (40, 9, 78), (999, 1, 77))
+    ]
+    for wanted, status in (("400000", "met"), (">200000", "met"), ("<400000", "unmet")):
+        found = judged(Expectation(tcp_info={"client.c": {"rto": wanted}}), NAMED, *samples)
+        assert [one.status for one in found] == [status], wanted
+    unknown = judged(Expectation(tcp_info={"client.c": {"rtp": "1"}}), NAMED, *samples)
+    assert outcome(unknown) == [("rtp of client.c", "lacking", "1", "this kernel's tcp_info has no such member")]
+    assert outcome(judged(Expectation(tcp_info={"client.c": {"rto": "1"}}), NAMED)) == [
+        ("rto of client.c", "unmet", "1", "it is in no table")
     ]
 
 

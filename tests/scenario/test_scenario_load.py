@@ -142,6 +142,7 @@ def test_an_expectation_as_a_whole(load: Load) -> None:
       counters: {client: {TcpRetransSegs: +1, ListenDrops: ">=1"}}
       memory: {client: {TCP: {allocated: 1, live: 0}}}
       drops: {server: {NO_SOCKET: 1}}
+      tcp_info: {client.c: {retransmits: 1, rto: ">=200000"}}
       within: 2s
       for: 50ms"""
     assert expectation(load, text, "client: d = dup(c)") == Expectation(
@@ -157,6 +158,7 @@ def test_an_expectation_as_a_whole(load: Load) -> None:
         counters={"client": {"TcpRetransSegs": "+1", "ListenDrops": ">=1"}},
         memory={"client": {"TCP": {"allocated": 1, "live": 0}}},
         drops={"server": {"NO_SOCKET": "+1"}},
+        tcp_info={"client.c": {"retransmits": "1", "rto": ">=200000"}},
         within=milliseconds(2000),
         watch=milliseconds(50),
     )
