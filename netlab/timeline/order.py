@@ -59,7 +59,7 @@ _SOURCES: dict[type, str] = {
 def source_of(seen: AnyObservation) -> str:
     """The source that delivered an observation, by its report's name; "workload" for what netlab did itself."""
     if isinstance(seen, SocketState):
-        return "sock_diag" if seen.source == "sock_diag" else "states"
+        return "lockstep" if seen.source == "sock_diag" else "states"
     return _SOURCES.get(type(seen), _WORKLOAD)
 
 

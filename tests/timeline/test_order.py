@@ -71,4 +71,4 @@ def test_a_frame_arrives_after_it_was_sent() -> None:
 
 
 def test_which_source_says_what() -> None:
-    assert [source_of(one) for one in (packet(1), state(1), state(1, source="sock_diag"))] == ["packets", "states", "sock_diag"]
+    assert [source_of(one) for one in (packet(1), state(1), state(1, source="sock_diag"))] == ["packets", "states", "lockstep"]
