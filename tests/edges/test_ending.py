@@ -27,7 +27,7 @@ LEADING = {
     "FIN-WAIT-2": (f"{OURS}  - peer: .\n", "FIN-WAIT-1 FIN-WAIT-2"),
     "CLOSE-WAIT": (THEIRS, "CLOSE-WAIT"),
     "CLOSING": (f"{OURS}  - peer: F. ack 1\n", "FIN-WAIT-1 CLOSING"),
-    "LAST-ACK": (THEIRS + OURS, "CLOSE-WAIT LAST-ACK"),
+    "LAST-ACK": (f"{THEIRS}  - expect: {{states: {{host.c: CLOSE-WAIT}}}}\n{OURS}", "CLOSE-WAIT LAST-ACK"),
     "TIME-WAIT": (f"{OURS}  - peer: .\n{THEIRS}", "FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT"),
 }
 
