@@ -13,6 +13,7 @@ import msgspec
 from netlab.lab.lab import Lab
 from netlab.observe import procfs
 from netlab.observe.calls import CallObserver
+from netlab.observe.destroyed import DestroyedObserver
 from netlab.observe.events import EventObserver
 from netlab.observe.lockstep import LockStep
 from netlab.observe.memory import MemoryObserver
@@ -83,7 +84,7 @@ class Observers:
         return self
 
     def _without_bpf(self) -> None:
-        """States by perf events where root has no BPF, or else in step with the wire."""
+        """States by perf events where root has no BPF, or else in step with the wire; and the ends of sockets."""
         nodes = self._lab.nodes
         addresses = {name: [text for texts in node.addresses.values() for text in texts] for name, node in nodes.items()}
         perf = PerfStateObserver(addresses, {name: node.space.socket for name, node in nodes.items()})
@@ -94,6 +95,9 @@ class Observers:
             self._steps = LockStep({name: self._tables(name) for name, node in self._lab.nodes.items() if node.kind != "peer"})
             self._sources.append(self._steps)
             self._steps.start()
+        ends = DestroyedObserver({name: self._netlink(name) for name in nodes})
+        self._sources.append(ends)
+        ends.start()
 
     def watch_process(self, name: str, pid: int) -> None:
         """A process of the lab, by its outer pid: its descriptors and kernel memory can be looked at from now on."""
@@ -184,8 +188,10 @@ class Observers:
         return self._diagnoses[host]
 
     def _tables(self, host: str) -> SocketDiagnosis:
-        made = self._lab.nodes[host].space.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
-        return SocketDiagnosis(host, made)
+        return SocketDiagnosis(host, self._netlink(host))
+
+    def _netlink(self, host: str) -> socket.socket:
+        return self._lab.nodes[host].space.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
 
     def _keep(self, kind: str, of: str, reading: AnyObservation) -> None:
         before = self._latest.get((kind, of))
