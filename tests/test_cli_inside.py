@@ -215,7 +215,7 @@ class TestTerminal:
             terminal.shows("status 130\r\n")
 
     def test_ctrl_c_reaches_one_that_was_started_in_the_background(self, shared: Stays) -> None:
-        running = "import signal, sys\nprint('rea' + 'dy', flush=True)\nsignal.signal(signal.SIGINT, lambda *_: sys.exit(7))\n"
+        running = "import signal, sys\nsignal.signal(signal.SIGINT, lambda *_: sys.exit(7))\nprint('rea' + 'dy', flush=True)\n"
         running += "while True: signal.pause()\n"
         line = " ".join(shared.command("exec", "client", "--", sys.executable, "-c", f'"{running}"'))
         with Terminal(BASH) as terminal:

@@ -3,6 +3,7 @@
 It is a child of the lab's keeper, so it dies with the lab; its end is told through a pipe. Output is bytes, or text when asked.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -171,7 +172,8 @@ class Process:
     def send_signal(self, number: int) -> None:
         """Send a signal, unless it has ended."""
         if self.poll() is None:
-            signal.pidfd_send_signal(self._pidfd, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended in between
+                signal.pidfd_send_signal(self._pidfd, number)
 
     def terminate(self) -> None:
         """Send SIGTERM."""

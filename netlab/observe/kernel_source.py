@@ -204,7 +204,11 @@ class KernelSource(ABC):
     def _count_lost(self) -> None:
         if self._lost_map is not None:
             full = struct.unpack("=Q", self._lost_map.get(bytes(4)) or bytes(8))[0]
-            self._lost = full + sum(program.missed() for program in self._programs)
+            self._lost = full + sum(program.missed() for program in self._programs) + self._untold()
+
+    def _untold(self) -> int:
+        """What is known to have happened though no probe told of it."""
+        return 0
 
     def _read(self) -> None:
         if self._ring is not None:

@@ -68,9 +68,11 @@ class Connections:
     """What is known of every socket and minisock at one instant, and the transitions that were not yet handed over.
 
     Events are fed in the order in which the probes wrote them. ``old`` of a minisock whose socket was never seen is empty.
+    ``untold`` counts the sockets that were destroyed without a word of their last transition.
     """
 
     def __init__(self) -> None:
+        self.untold = 0
         self._sockets: dict[int, KernelEvent] = {}
         self._owners: dict[tuple[str, Address, Address], int] = {}
         self._minisocks: dict[int, _Minisock] = {}
@@ -150,8 +152,15 @@ class Connections:
         self._deliver_birth(sock)
         self._replaced.discard(sock)
         known = self._sockets.pop(sock, None)
-        if known is not None and self._owners.get(known.connection) == sock:
+        if known is None:
+            return
+        self.untold += known.new != "CLOSE"
+        if self._owners.get(known.connection) == sock:
             del self._owners[known.connection]
+
+    def believed(self) -> list[KernelEvent]:
+        """The last transition of every full socket that is not closed, by all that was told."""
+        return [event for event in self._sockets.values() if event.new != "CLOSE" and not event.is_birth]
 
     def _started(self, event: KernelEvent) -> None:
         minisock = self._minisocks.get(event.sock)

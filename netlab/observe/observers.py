@@ -149,6 +149,8 @@ class Observers:
 
     def stop(self) -> None:
         """Stop every source, the capture last, and keep what they still had."""
+        if self._states is not None and self._states.report().available:
+            self._states.doubt(lambda host: self._diagnosis(host).table())
         for source in self._sources:
             self.seen += source.stop()
         self.seen += self.capture.stop()

@@ -10,10 +10,14 @@ of a minisock is handed over 20 ms after it, stamped with its own time. IPv4 in 
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
+from netlab.observe.audit import disagreeing
+from netlab.observe.barrier import wait_for_processors
 from netlab.observe.bpf import MapKind
 from netlab.observe.kallsyms import function_addresses
 from netlab.observe.kernel_source import DEFAULT_RING, Attached, KernelSource, MakeSocket, Piece, cookie_of
@@ -21,7 +25,7 @@ from netlab.observe.layout import Question
 from netlab.observe.minisocks import Connections, Event, KernelEvent
 from netlab.observe.socket_records import read_head
 from netlab.observe.state_programs import CHANGED, KEY_SIZE, MINISOCK_TIMERS, QUESTIONS, RECORD, SOCKET_TIMERS, StatePrograms
-from netlab.timeline.observations import AnyObservation
+from netlab.timeline.observations import AnyObservation, SocketTable, SourceReport
 
 _HALFWAY = 1 << 14
 _NO_TIMERS = (
@@ -51,6 +55,31 @@ class StateObserver(KernelSource):
     ) -> None:
         super().__init__(namespaces, ring=ring, cache=cache, canary=canary)
         self._connections, self._canary_cookie = Connections(), 0
+        self._disagree = 0
+
+    def doubt(self, tables: Callable[[str], SocketTable]) -> None:
+        """Hold what was told against a reading of a node's tables, now, in which nothing ought to change any more.
+
+        Where they differ, the kernel has not told of a transition: it counts as lost.
+        """
+        wait_for_processors()  # one of them may be between a transition and the word of it
+        self._read()
+        asked = sorted({event.host for event in self._connections.believed()})
+        if disagreeing(self._connections.believed(), {host: tables(host) for host in asked}):
+            wait_for_processors()
+            self._read()
+            self._disagree += len(disagreeing(self._connections.believed(), {host: tables(host) for host in asked}))
+
+    def _untold(self) -> int:
+        return self._disagree + self._connections.untold
+
+    def report(self) -> SourceReport:
+        """As of every source; what the kernel did not tell is counted as lost, and a note says so."""
+        report = super().report()
+        if not self._untold():
+            return report
+        note = f"the kernel made {self._untold()} transitions without telling: its tables, or sockets' ends, show them"
+        return msgspec.structs.replace(report, notes=(*report.notes, note))
 
     def _pieces(self, held: contextlib.ExitStack, attached: Attached) -> Iterator[Piece]:
         timers = function_addresses((*MINISOCK_TIMERS, *SOCKET_TIMERS))

@@ -13,6 +13,13 @@ from netlab.run import run_scenario
 from netlab.scenario.load import load_scenarios
 from netlab.timeline.causes import with_causes
 
+# A machine that stands still for 200 ms makes a host say things again; where the kernel lets us, they wait longer.
+_MINIMUM = "net.ipv4.tcp_rto_min_us"
+_PATIENT = f"{{sysctls: {{{_MINIMUM}: 3000000}}}}" if Path("/proc/sys", *_MINIMUM.split(".")).exists() else "{}"
+_LINK = "subnets: [10.0.0.0/24, 'fd00::/64']"
+TWO = f"topology: {{nodes: {{client: {_PATIENT}, server: {_PATIENT}}}, links: [{{endpoints: [client, server], {_LINK}}}]}}"
+PEER = f"topology: {{nodes: {{host: {_PATIENT}, peer: {{kind: peer}}}}, links: [{{endpoints: [host, peer], {_LINK}}}]}}"
+_TIMES = 3
 _WHERE_NOTHING_HAPPENS = "impair: {{{ends}: [{{match: udp, action: drop}}]}}"
 
 
@@ -37,8 +44,11 @@ class Reach:
         path = self.folder / "edge.yaml"
         path.write_text(f"{head.strip()}\nsteps:\n{steps}")
         (scenario,) = load_scenarios(path)
-        result = run_scenario(scenario)
-        states = result.timeline.source("lockstep" if lock_step else "states")
+        for _ in range(_TIMES):
+            result = run_scenario(scenario)
+            states = result.timeline.source("lockstep" if lock_step else "states")
+            if not states.lost:
+                break  # else the kernel was seen to say nothing of a transition: such a run shows nothing
         if not states.available or (states.reason and not lock_step):
             pytest.skip(states.reason or result.verdicts[0].reason)
         wrong = [(verdict.id, verdict.outcome, verdict.reason) for verdict in result.verdicts if verdict.outcome != "PASS"]

@@ -4,12 +4,10 @@ import os
 import shutil
 
 import pytest
-from edges.play import Reach
+from edges.play import PEER, TWO, Reach
 
 pytestmark = [pytest.mark.netns, pytest.mark.bpf]
 
-TWO = "topology: {nodes: {client: {}, server: {}}, links: [{endpoints: [client, server], subnets: [10.0.0.0/24]}]}"
-PEER = "topology: host-and-peer"
 CONNECTED = """
   - server: s = socket(AF_INET, SOCK_STREAM, 0)
   - server: bind(s, 0.0.0.0:8080)

@@ -1,11 +1,10 @@
 """How connections end out of order: a reset comes, the program aborts, or nobody answers any more; in each synchronized state."""
 
 import pytest
-from edges.play import Reach
+from edges.play import PEER, Reach
 
 pytestmark = [pytest.mark.netns, pytest.mark.bpf]
 
-PEER = "topology: host-and-peer"
 # A retransmission begins after some 10 ms instead of 200.
 QUICK = """
 topology:

@@ -11,6 +11,7 @@ from networks import one_host
 
 from netlab.lab.lab import Lab
 from netlab.lab.process import PIPE
+from netlab.observe.procfs import is_running
 
 pytestmark = pytest.mark.netns
 
@@ -81,3 +82,13 @@ def test_one_that_outlives_its_lab_was_killed(lab: Lab) -> None:
     assert process.wait(5) == -9
     with pytest.raises(subprocess.CalledProcessError):
         lab["host"].run(["false"], check=True)
+
+
+def test_one_that_ends_at_the_moment_of_a_signal_is_no_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = lab["host"].popen(["true"])
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "poll", lambda: None)  # as long as its end was not asked about
+        while is_running(process.pid):
+            os.sched_yield()
+        process.kill()
+    assert process.wait(5) == 0

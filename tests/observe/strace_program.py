@@ -99,7 +99,9 @@ child = os.fork()
 if child == 0:
     right.recv(1)
     os._exit(0)
-while Path(f"/proc/{child}/syscall").read_text().split()[0] not in ("45", "207"):  # recvfrom on x86-64, aarch64
+# Until it sleeps in recvfrom (its number on x86-64, and on aarch64): its tracer may stop it before it has entered the call.
+asleep = Path(f"/proc/{child}/stat"), Path(f"/proc/{child}/syscall")
+while asleep[0].read_text().rpartition(")")[2].split()[0] != "S" or asleep[1].read_text().split()[0] not in ("45", "207"):
     os.sched_yield()
 os.kill(child, signal.SIGKILL)
 os.wait()
@@ -116,6 +118,8 @@ right.recv(1)  # interrupted once, and made again by the kernel
 for one in threading.enumerate():
     if one is not threading.main_thread():
         one.join()
+while len(os.listdir("/proc/self/task")) > 1:  # join() returns a little before a thread has gone
+    os.sched_yield()
 right.close()
 os.close(copy)
 try:

@@ -329,7 +329,8 @@ def test_a_close_while_half_open_goes_straight_to_fin_wait() -> None:
         play.until("client", "SYN_SENT", "SYN_RECV")
         end = cookie(client)
         play.call(client.close)
-        assert play.path("client", end) == ["CLOSE", "SYN_SENT", "SYN_RECV", "FIN_WAIT1"]
+        # what its FIN acknowledges ends the server's handshake, and an answer to it may have come by now
+        assert play.path("client", end)[:4] == ["CLOSE", "SYN_SENT", "SYN_RECV", "FIN_WAIT1"]
 
 
 @pytest.mark.bpf

@@ -36,7 +36,7 @@ with Lab.load("two-hosts") as lab:
         lab["client"].run([sys.executable, "-c", connect], check=True)
         running.wait()
 report = seen.timeline.source("states")
-print(probe().letter, report.available, report.lost)
+print(probe().letter, report.available)
 for one in seen.timeline.observations:
     if isinstance(one, SocketState) and one.host == "client":
         print(one.source, one.old, one.new)
@@ -53,5 +53,6 @@ def test_states_come_from_perf_events() -> None:
     first, *states = run.stdout.splitlines()
     if first.startswith("C"):
         pytest.skip("this machine has no perf events either")
-    assert (first, run.stderr) == ("B True 0", "")
+    # What other programs' sockets do meanwhile may count as lost: whose they are cannot always be told.
+    assert (first, run.stderr) == ("B True", "")
     assert states[:2] == ["tracepoint CLOSE SYN_SENT", "tracepoint SYN_SENT ESTABLISHED"]
