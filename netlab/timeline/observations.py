@@ -223,7 +223,13 @@ class KernelMemory(Observation, frozen=True, kw_only=True, tag="memory"):
 
 
 class Decision(Observation, frozen=True, kw_only=True, tag="decision"):
-    """What an impairment did to one packet: ``rule`` as written, ``action`` ("drop", "hold", "release"), ``occurrence`` from 1."""
+    """What an impairment did to one packet: ``rule`` as written at ``place``, ``action`` ("drop", "delay", "release" ...), the
+    rule's ``occurrence`` from 1, the ``barrier`` of a packet that is held.
+
+    ``direction`` is "client->server". ``key`` says which packet of the direction it was, in words that are the same in every run of
+    the same workload: "client>server:80 #1 S 1" is the first SYN of the first connection, "client>server:80 #1 data 0 1" the first
+    packet that carries byte 0. ``values`` are what was decided besides: {"delay": ns}, {"bit": n}. ``engine`` carried it out.
+    """
 
     link: str
     rule: str
@@ -231,6 +237,11 @@ class Decision(Observation, frozen=True, kw_only=True, tag="decision"):
     occurrence: int
     packet: str = ""
     place: str = ""
+    direction: str = ""
+    key: str = ""
+    barrier: str = ""
+    values: dict[str, int] = msgspec.field(default_factory=dict)
+    engine: str = "wire"
 
 
 AnyObservation = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netlab.errors import Place
 from netlab.topology.networks import Address, Interface, Network
-from netlab.units import Duration
+from netlab.units import Duration, milliseconds
 
 if TYPE_CHECKING:  # few networks have a pattern, and what reads them takes longer to import than this
     from netlab.notation.packets import PacketPattern
@@ -194,15 +194,53 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An impairment, in its first small form: packets that match, the nth of them (from 1; empty: all), dropped or held.
+    """An impairment of single packets in one direction of a link: which packets, which of those, and what becomes of them.
 
-    ``action`` is "drop" or "hold"; a held packet waits at ``barrier`` until a ``release:`` step.
+    **Which packets**: those that ``match`` and, where it is not "", the ``filter`` in the words of pcap-filter(7).
+
+    **Which of those**, counted from 1, retransmissions too; all that is given must hold. ``occurrences``: these (empty: any).
+    ``every``: each so manyth (0: any). ``first`` to ``last``: a range (``last`` 0: no end). ``byte``: the first packet of a
+    connection that carries this byte of its direction's stream (from 0; sent again it is not the first). ``chance``: with
+    this probability, decided by ``seed``, or by the run's where that is None. ``since``, ``until``: so long after the wire
+    began. ``before``: until this barrier is released. ``during``: while each of these sockets ("client.c") is in its state
+    (RFC 9293's name).
+
+    **What happens** is ``action``: "drop"; "hold" at ``barrier``; "delay" by ``delay``, varied by ``jitter`` with
+    ``distribution`` ("uniform", "normal", "exponential", "pareto"); "duplicate", ``copies`` more; "reorder", ``by`` so many
+    later packets overtake it; "corrupt" the ``field`` ("": a bit that the seed chooses; "bit 160": counted from the start of
+    the IP header; else a name, "tcp.checksum") to ``value`` (None: inverted); "truncate" to ``length`` bytes of IP packet;
+    "mark" its ECN field as ``mark`` ("ce", "ect0", "ect1", "not-ect"); "reset" its connection by a forged RST ``toward``
+    "sender", "receiver" or "both"; "icmp", drop it and answer with the error ``icmp`` ("host-unreachable", or
+    "fragmentation-needed" with ``mtu``).
     """
 
     match: "PacketPattern"
     action: str
+    filter: str = ""
     occurrences: frozenset[int] = frozenset()
+    every: int = 0
+    first: int = 1
+    last: int = 0
+    byte: int | None = None
+    chance: float = 1.0
+    seed: int | None = None
+    since: Duration | None = None
+    until: Duration | None = None
+    before: str = ""
+    during: tuple[tuple[str, str], ...] = ()
     barrier: str = ""
+    delay: Duration = milliseconds(0)
+    jitter: Duration = milliseconds(0)
+    distribution: str = "uniform"
+    copies: int = 1
+    by: int = 1
+    field: str = ""
+    value: int | None = None
+    length: int = 0
+    mark: str = "ce"
+    toward: str = "both"
+    icmp: str = ""
+    mtu: int = 0
     place: Place
 
 
