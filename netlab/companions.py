@@ -4,6 +4,7 @@ Processes enter a node's namespaces before they become a program, and netlab's o
 program's doing, and is left out. It does not know what any of it means.
 """
 
+import fcntl
 import os
 import signal
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from netlab.lab.lab import Lab
 from netlab.lab.process import DEVNULL
+from netlab.observe.procfs import descriptors
 from netlab.timeline.observations import (
     AnyObservation,
     DescriptorSeen,
@@ -23,6 +25,7 @@ from netlab.timeline.observations import (
     SystemCall,
 )
 
+_SIOCGSKNS = 0x894C
 _MOST_TEXT = 1 << 16
 _CHUNK = 1 << 16
 
@@ -106,6 +109,11 @@ class Processes:
         self._programs = dict.fromkeys(programs, 0)
         """Since when each is one."""
 
+    @property
+    def programs(self) -> tuple[int, ...]:
+        """Those known to be programs, by their pids."""
+        return tuple(self._programs)
+
     def wanted(self, observations: Iterable[AnyObservation]) -> list[AnyObservation]:
         """Those, in the order of time, that are not netlab's doing."""
         return [one for one in observations if self._is_wanted(one)]
@@ -134,6 +142,21 @@ def lab_processes(lab: Lab) -> Processes:
     keeper = lab.keeper.pid
     first = _children(keeper)  # pid 1 of the lab's PID namespace, on which its programs hang
     return Processes({os.getpid(), keeper, *first}, _below(first))
+
+
+def open_before(lab: Lab, processes: Processes) -> list[DescriptorSeen]:
+    """What the programs have open that were there before the observers: nobody saw those descriptors made."""
+    hosts = {}
+    for name, node in lab.nodes.items():
+        with node.socket() as made:
+            space = fcntl.ioctl(made.fileno(), _SIOCGSKNS)
+        hosts[os.fstat(space).st_ino] = name
+        os.close(space)
+    found: list[DescriptorSeen] = []
+    for pid in processes.programs:
+        with suppress(OSError):  # it has ended
+            found += descriptors(hosts.get(os.stat(f"/proc/{pid}/ns/net").st_ino, ""), pid)
+    return found
 
 
 def _below(pids: Sequence[int]) -> list[int]:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 
 import msgspec
 
-from netlab.companions import Beside, Companion, Processes, lab_processes
+from netlab.companions import Beside, Companion, Processes, lab_processes, open_before
 from netlab.impair.shaping import shape
 from netlab.impair.wire import Wire
 from netlab.lab.enter import NOT_FOUND
@@ -101,6 +101,8 @@ class _Session:
             for source in self._sources:
                 source.start()
             self._trace()
+            if self._processes.programs:
+                self._observers.seen += open_before(lab, self._processes)
             began = now()
             self._viewer.begin(began, self._observers.nodes)
             self._begun = True

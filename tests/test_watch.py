@@ -13,7 +13,15 @@ from labs import Terminal, alive, below, command, netlab, until
 
 from netlab.observe.tier import probe
 from netlab.report.json import loads
-from netlab.timeline.observations import Packet, ProcessExecuted, ProcessForked, ProgramEnded, SocketState, SystemCall
+from netlab.timeline.observations import (
+    DescriptorSeen,
+    Packet,
+    ProcessExecuted,
+    ProcessForked,
+    ProgramEnded,
+    SocketState,
+    SystemCall,
+)
 from netlab.timeline.pcapng_read import read_bytes
 
 pytestmark = pytest.mark.netns
@@ -280,6 +288,20 @@ class TestFindings:
         assert {one.program for one in seen} <= {"true"}
         if EVERYTHING:
             assert len({one.pid for one in result.timeline.observations if isinstance(one, ProcessExecuted)}) == 2
+
+    def test_what_was_open_before_is_told(self, tmp_path: Path) -> None:
+        serve = "import socket; s = socket.create_server(('', 80)); s.accept()[0].recv(1)"
+        topology, file = tmp_path / "started.yaml", tmp_path / "result.json"
+        server = {"start": [{"run": [sys.executable, "-c", serve], "ready": {"port": 80}}]}
+        links = [{"endpoints": ["client", "server"], "subnets": ["10.0.0.0/24"]}]
+        topology.write_text(
+            "# A server that was there before.\n" + json.dumps({"nodes": {"client": {}, "server": server}, "links": links})
+        )
+        netlab("watch", topology, "client", "--json", file, "--", *python(CLIENT.replace("8080", "80")))
+        (result,) = loads(file.read_bytes()).scenarios
+        opened = [one for one in result.timeline.observations if isinstance(one, DescriptorSeen)]
+        assert {one.host for one in opened} == {"server"}
+        assert [one.fd for one in opened if one.target.startswith("socket:[")] == [3]
 
 
 class TestReports:

@@ -113,7 +113,8 @@ class View:
 
     def state(self, socket: str, at: int) -> str:
         """A socket's state at an instant, by RFC 9293's name. ``socket`` is "process.name", or "node:port" for whatever
-        connections have that local port (several states are joined by "+"). A socket that no table lists is CLOSED.
+        connections have that local port (several states are joined by "+"). A socket that no table lists is CLOSED; "no such socket"
+        is the answer where the name stands for none yet.
         """
         node, colon, port = socket.rpartition(":")
         if colon:
@@ -124,6 +125,8 @@ class View:
                 if entry.protocol == "tcp" and entry.local[1] == int(port) and entry.state != "LISTEN"
             }
             return "+".join(sorted(RFC_NAMES.get(state, state) for state in states)) or "CLOSED"
+        if self.named(socket, at) is None:
+            return "no such socket"
         entry = self.entry(socket, at)
         return RFC_NAMES.get(entry.state, entry.state) if entry is not None else "CLOSED"
 

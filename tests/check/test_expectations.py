@@ -87,6 +87,14 @@ def test_a_socket_in_no_table_is_closed() -> None:
     assert outcome(found) == [("state of client.c", "met", "CLOSED", "CLOSED")]
 
 
+def test_a_name_that_stands_for_no_socket_yet_is_not_closed() -> None:
+    found = judged(Expectation(states={"client.c": "CLOSED"}), table(5))
+    assert outcome(found) == [("state of client.c", "unmet", "CLOSED", "no such socket")]
+    late = Named(time=50, host="client", process="client", name="c", fd=3, inode=77)
+    found = judged(Expectation(states={"client.c": "CLOSED"}), late, table(60, entry("ESTABLISHED")))
+    assert outcome(found) == [("state of client.c", "unmet", "CLOSED", "ESTABLISHED")]
+
+
 def test_a_path_is_the_whole_history() -> None:
     steps = [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED")]
     seen = [
