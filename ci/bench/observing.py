@@ -37,7 +37,7 @@ Observers = Callable[[Mapping[int, str]], Sequence[Source]]
 
 
 def part(settings: Settings) -> Iterator[Row]:
-    """The medians of rounds in turns, all in one lab: without observers, with those of tier A, and with system calls too."""
+    """The medians of rounds in turns, all in one lab: without observers, with those of tier A, and with more."""
     program = compiled(settings.folder, SOURCE)
     if program is None:
         print("bench: there is no C compiler: what observing costs is not measured", file=sys.stderr)
@@ -76,6 +76,7 @@ def _kinds() -> dict[str, Observers]:
     if util.find_spec("netlab.observe.calls") is not None:
         calls = import_module("netlab.observe.calls").CallObserver
         kinds["the same, and system calls"] = lambda spaces: [*tier_a(spaces), calls(spaces)]
+    kinds["the same, and the kernel's stacks"] = lambda spaces: [StateObserver(spaces, stacks=True), EventObserver(spaces)]
     return kinds
 
 

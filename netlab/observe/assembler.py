@@ -41,6 +41,7 @@ class Helper(IntEnum):
     PROCESSOR = 8
     PROCESS = 14
     PROGRAM_NAME = 16
+    STACK = 27
     TASK = 35
     READ_USER = 112
     READ_KERNEL = 113

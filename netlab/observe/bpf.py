@@ -47,6 +47,7 @@ class MapKind(IntEnum):
     HASH = 1
     ARRAY = 2
     ARRAY_EACH = 6  # an array of its own for each processor
+    STACKS = 7
     RING = 27
 
 

@@ -29,7 +29,8 @@ class Event(IntEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KernelEvent:
     """One event: ``sock`` is the kernel's address of the (mini)socket, ``new`` a minisock's own state, ``cpu`` where it ran
-    and ``tid`` the thread that ran there. ``in_timer`` says that it happened while the socket's own timer ran."""
+    and ``tid`` the thread that ran there. ``in_timer`` says that it happened while the socket's own timer ran; ``stack`` are the
+    functions that led there, the innermost first, where they were asked for."""
 
     event: Event
     time: int
@@ -44,6 +45,7 @@ class KernelEvent:
     inode: int = 0
     tid: int = 0
     in_timer: bool = False
+    stack: tuple[str, ...] = ()
 
     @property
     def connection(self) -> tuple[str, Address, Address]:
@@ -124,6 +126,7 @@ class Connections:
                 cookie=event.cookie,
                 inode=event.inode,
                 tid=event.tid,
+                stack=event.stack,
                 cause="timer" if by_timer or event.in_timer else "",
             )
         )

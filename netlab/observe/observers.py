@@ -32,8 +32,9 @@ class Observers:
     """The observers of a lab.
 
     ``states`` (with the kernel's other events), ``calls`` (of any program) and ``memory`` say whether those sources, which need
-    BPF, are wanted. ``in_step`` says that somebody will call ``after_frame`` whenever a wire has moved a frame: where states are
-    wanted and BPF cannot be had, the socket tables are then read there and after each of the workload's calls.
+    BPF, are wanted; ``stacks``, whether the functions of the kernel that led to each transition are. ``in_step`` says that somebody
+    will call ``after_frame`` whenever a wire has moved a frame: where states are wanted and BPF cannot be had, the tables of sockets
+    are then read there and after each of the workload's calls.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Observers:
         states: bool = True,
         memory: bool = False,
         calls: bool = False,
+        stacks: bool = False,
         in_step: bool = False,
     ) -> None:
         self._lab = lab
@@ -60,7 +62,7 @@ class Observers:
         self._sources: list[Source] = []
         nodes = {node.space.cookie: name for name, node in lab.nodes.items()}
         make = next(iter(lab.nodes.values())).space.socket
-        self._states = StateObserver(nodes, canary=make) if states else None
+        self._states = StateObserver(nodes, canary=make, stacks=stacks) if states else None
         if self._states is not None:
             self._sources += [self._states, EventObserver(nodes, canary=make)]
         if calls:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from netlab.observe.assembler import FRAME, R0, R1, Assembler, Helper, Register
+from netlab.observe.assembler import FRAME, R0, R1, R2, R3, Assembler, Helper, Register
 from netlab.observe.bpf import Map
 from netlab.observe.kernel_source import Piece
 from netlab.observe.layout import Argument, Member, Question
@@ -43,8 +43,8 @@ TIME_WAIT_TIMER, REQUEST_TIMER = "tw_timer_handler", "reqsk_timer_handler"
 MINISOCK_TIMERS = (TIME_WAIT_TIMER, REQUEST_TIMER)
 """The functions that minisocks' timers call: without their addresses minisocks are not seen."""
 
-RECORD = struct.Struct(f"={HEAD} BBBBIHxxI")
-_EVENT, _OLD, _NEW, _IN_TIMER, _CPU, _BOUND, _TID = 80, 81, 82, 83, 84, 88, 92
+RECORD = struct.Struct(f"={HEAD} BBBBIHxxIixxxx")
+_EVENT, _OLD, _NEW, _IN_TIMER, _CPU, _BOUND, _TID, _STACK = 80, 81, 82, 83, 84, 88, 92, 96
 
 TIMER_FUNCTION = Member(struct="timer_list", path="function")
 TIME_WAIT, SUBSTATE = (Member(struct="inet_timewait_sock", path=path) for path in ("tw_timer", "tw_substate"))
@@ -76,11 +76,16 @@ QUESTIONS: tuple[Question, ...] = (*NECESSARY, *_OPTIONAL)
 
 @dataclass(frozen=True, kw_only=True)
 class StatePrograms(SocketPrograms):
-    """``lost`` counts those minisocks too that found no room in ``halfway``; ``timers`` has the addresses of functions."""
+    """``lost`` counts those minisocks too that found no room in ``halfway``; ``timers`` has the addresses of functions.
+
+    ``stacks`` takes the kernel functions that led to each transition; a record has its number there plus one, nothing above 0 where
+    there is none.
+    """
 
     halfway: Map
     running: Map
     timers: dict[str, int]
+    stacks: Map | None = None
 
     SIZE: ClassVar[int] = RECORD.size
 
@@ -132,6 +137,9 @@ class StatePrograms(SocketPrograms):
             program.store_value(4, FRAME, self.scratch, 0).lookup(self.running.fd, self.scratch).jump_if(R0, "==", 0, "by another")
             program.load(8, R1, R0, 0).jump_if(R1, "!=", R6, "by another").store_value(1, FRAME, self.field(_IN_TIMER), 1)
             program.label("by another")
+        if self.stacks is not None:
+            program.move(R1, R9).move_map(R2, self.stacks.fd).move_value(R3, 0).call(Helper.STACK).add(R0, 1)
+            program.store(4, FRAME, self.field(_STACK), R0)
         return self._finish(program, Event.TRANSITION)
 
     def _destroyed(self) -> bytes:

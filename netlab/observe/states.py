@@ -8,7 +8,9 @@ of a minisock is handed over 20 ms after it, stamped with its own time. IPv4 in 
 """
 
 import contextlib
+import re
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,8 +20,8 @@ import msgspec
 
 from netlab.observe.audit import disagreeing
 from netlab.observe.barrier import wait_for_processors
-from netlab.observe.bpf import MapKind
-from netlab.observe.kallsyms import function_addresses
+from netlab.observe.bpf import Map, MapKind
+from netlab.observe.kallsyms import FunctionNames, function_addresses
 from netlab.observe.kernel_source import DEFAULT_RING, Attached, KernelSource, MakeSocket, Piece, cookie_of
 from netlab.observe.layout import Question
 from netlab.observe.minisocks import Connections, Event, KernelEvent
@@ -28,6 +30,8 @@ from netlab.observe.state_programs import CHANGED, KEY_SIZE, MINISOCK_TIMERS, QU
 from netlab.timeline.observations import AnyObservation, SocketTable, SourceReport
 
 _HALFWAY = 1 << 14
+_DEPTH, _STACKS = 48, 1 << 12
+_OWN = re.compile(r"bpf_|__bpf_|__traceiter_|perf_trace_")
 _NO_TIMERS = (
     "TIME_WAIT and NEW_SYN_RECV are not seen: the kernel hides the addresses of its functions; "
     "fix: sysctl kernel.kptr_restrict=1 (as root; or run with CAP_SYSLOG)"
@@ -35,10 +39,11 @@ _NO_TIMERS = (
 
 
 class StateObserver(KernelSource):
-    """Delivers SocketState; for the arguments see KernelSource. A record takes 104 bytes of ``ring``.
+    """Delivers SocketState; for the arguments see KernelSource. A record takes 112 bytes of ``ring``.
 
     ``cause`` is "timer" where the transition was made by a timer of the socket's own, while it ran. It is available without timers
-    too: the report's reason then says what is missing.
+    too: the report's reason then says what is missing. ``stacks`` has the kernel's functions that led to each transition told too,
+    where the kernel shows their names (kernel.kptr_restrict); it costs time.
     """
 
     name: ClassVar[str] = "states"
@@ -52,8 +57,12 @@ class StateObserver(KernelSource):
         ring: int = DEFAULT_RING,
         cache: Path | None = None,
         canary: MakeSocket | None = None,
+        stacks: bool = False,
     ) -> None:
         super().__init__(namespaces, ring=ring, cache=cache, canary=canary)
+        self._wants_stacks, self._stacks = stacks, dict[int, tuple[int, ...]]()
+        self._stack_map: Map | None = None
+        self._functions = FunctionNames()
         self._connections, self._canary_cookie = Connections(), 0
         self._disagree = 0
 
@@ -84,6 +93,8 @@ class StateObserver(KernelSource):
     def _pieces(self, held: contextlib.ExitStack, attached: Attached) -> Iterator[Piece]:
         timers = function_addresses((*MINISOCK_TIMERS, *SOCKET_TIMERS))
         self._reason = "" if all(name in timers for name in MINISOCK_TIMERS) else _NO_TIMERS
+        if self._wants_stacks:
+            self._stack_map = self._map(held, MapKind.STACKS, key=4, value=8 * _DEPTH, entries=_STACKS, name="nl_stacks")
         programs = StatePrograms(
             layout=attached.layout,
             clock=attached.clock,
@@ -93,6 +104,7 @@ class StateObserver(KernelSource):
             halfway=self._map(held, MapKind.HASH, key=KEY_SIZE, value=8, entries=_HALFWAY, name="nl_halfway"),
             running=self._map(held, MapKind.ARRAY_EACH, key=4, value=8, entries=1, name="nl_running"),
             timers=timers,
+            stacks=self._stack_map,
         )
         yield from programs.pieces()
 
@@ -116,8 +128,20 @@ class StateObserver(KernelSource):
             else:
                 self._connections.feed(event)
 
+    def _stack(self, number: int) -> tuple[str, ...]:
+        """The functions of a stack, the innermost first, without the probe's own."""
+        if number <= 0 or self._stack_map is None:
+            return ()
+        if number not in self._stacks:
+            found = struct.unpack(f"={_DEPTH}Q", self._stack_map.get(struct.pack("=I", number - 1)) or bytes(8 * _DEPTH))
+            self._stacks[number] = tuple(address for address in found if address)
+            self._functions.learn(self._stacks[number])
+        names = [self._functions[address] for address in self._stacks[number]]
+        own = max((place for place, name in enumerate(names) if _OWN.match(name)), default=-1)
+        return tuple(name for name in names[own + 1 :] if name)
+
     def _event(self, record: bytes) -> KernelEvent:
-        event, old, new, in_timer, cpu, bound, tid = RECORD.unpack(record)[-7:]
+        event, old, new, in_timer, cpu, bound, tid, stack = RECORD.unpack(record)[-8:]
         head = read_head(record, bound)
         return KernelEvent(
             event=Event(event),
@@ -133,4 +157,5 @@ class StateObserver(KernelSource):
             inode=head.inode,
             tid=tid,
             in_timer=bool(in_timer),
+            stack=self._stack(stack),
         )

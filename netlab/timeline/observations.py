@@ -152,7 +152,7 @@ class SocketState(Observation, frozen=True, kw_only=True, tag="state"):
 
     ``cause`` says what made it happen, once the timeline is complete: "call", "segment", "icmp" (an error message), "timer", "exit"
     (its process ended), or "" where that is not known; ``caused_by`` is that observation's index in the timeline, -1 where there
-    is none.
+    is none. ``stack`` are the kernel's functions that were running, the innermost first, where they were asked for.
     """
 
     source: str
@@ -165,6 +165,7 @@ class SocketState(Observation, frozen=True, kw_only=True, tag="state"):
     tid: int = 0
     cause: str = ""
     caused_by: int = -1
+    stack: tuple[str, ...] = ()
 
 
 class SocketEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,9 @@ import msgspec
 import pytest
 from socket_filters import swallow
 
+from netlab import Lab
 from netlab.observe.states import StateObserver
-from netlab.observe.tier import SO_NETNS_COOKIE
+from netlab.observe.tier import SO_NETNS_COOKIE, Tier
 from netlab.timeline.observations import Address, AnyObservation, SocketState
 
 pytestmark = pytest.mark.bpf
@@ -326,3 +327,23 @@ def test_two_observers_of_one_namespace_see_the_same(namespace: ThreadPoolExecut
     namespace.submit(lambda: Pair("127.0.0.1", socket.AF_INET).close()).result()
     first = until(observer, "CLOSE", "LISTEN")
     assert [(state.old, state.new) for state in states(second.stop())] == [(state.old, state.new) for state in first]
+
+
+def test_the_functions_that_led_to_a_transition_are_told_where_they_are_asked_for(tier: Tier) -> None:
+    with Lab.load("two-hosts") as lab:
+        with lab.observe(stacks=True) as seen, lab["server"].socket() as listener, lab["client"].socket() as client:
+            listener.bind(("", 80))
+            listener.listen()
+            client.connect(("10.0.0.2", 80))
+        report = seen.timeline.source("states")
+        if report.reason:
+            pytest.skip(f"{tier}: {report.reason}")
+        told = {(one.host, one.new): one.stack for one in seen.timeline.observations if isinstance(one, SocketState)}
+        assert "tcp_v4_connect" in told["client", "SYN_SENT"]
+        assert "tcp_rcv_state_process" in told["client", "ESTABLISHED"]
+        assert "inet_csk_listen_start" in told["server", "LISTEN"]
+        assert not [name for stack in told.values() for name in stack if "bpf" in name]
+        with lab.observe() as plain, lab["server"].socket() as listener:
+            listener.bind(("", 81))
+            listener.listen()
+        assert {one.stack for one in plain.timeline.observations if isinstance(one, SocketState)} == {()}
