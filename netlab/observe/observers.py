@@ -33,8 +33,8 @@ class Observers:
 
     ``states`` (with the kernel's other events), ``calls`` (of any program) and ``memory`` say whether those sources, which need
     BPF, are wanted; ``stacks``, whether the functions of the kernel that led to each transition are. ``in_step`` says that somebody
-    will call ``after_frame`` whenever a wire has moved a frame: where states are wanted and BPF cannot be had, the tables of sockets
-    are then read there and after each of the workload's calls.
+    will call ``after_frame`` whenever a wire has moved a frame: where states are wanted and BPF cannot be had, the tables
+    of sockets are then read there and after each of the workload's calls.
     """
 
     def __init__(
