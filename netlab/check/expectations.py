@@ -94,6 +94,7 @@ def _states(expect: Expectation, view: View, window: Window, final: bool) -> Ite
         if table.host in hosts and window.began <= table.time <= window.ended:
             instants.append(table.time)
             evidence.append(index)
+    instants.append(window.ended)  # a snapshot that said the same as the one before was not kept, but a name may be new since then
     seen: dict[str, str] = {}
     for instant in instants:
         seen = {key: view.state(key, instant) for key in expect.states}

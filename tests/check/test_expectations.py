@@ -87,6 +87,12 @@ def test_a_socket_in_no_table_is_closed() -> None:
     assert outcome(found) == [("state of client.c", "met", "CLOSED", "CLOSED")]
 
 
+def test_a_name_newer_than_the_last_table_kept_is_judged_by_that_table() -> None:
+    late = Named(time=50, host="client", process="client", name="c", fd=3, inode=77)
+    found = judged(Expectation(states={"client.c": "CLOSED"}), table(5), late)
+    assert outcome(found) == [("state of client.c", "met", "CLOSED", "CLOSED")]
+
+
 def test_a_name_that_stands_for_no_socket_yet_is_not_closed() -> None:
     found = judged(Expectation(states={"client.c": "CLOSED"}), table(5))
     assert outcome(found) == [("state of client.c", "unmet", "CLOSED", "no such socket")]
