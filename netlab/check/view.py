@@ -113,7 +113,7 @@ class View:
 
     def state(self, socket: str, at: int) -> str:
         """A socket's state at an instant, by RFC 9293's name. ``socket`` is "process.name", or "node:port" for whatever
-        connections have that local port (several states are joined by "+"). A socket that no table lists is CLOSED; "no such socket"
+        connections have that local port (several are joined by "+"). A socket that no table lists is CLOSED; "no such socket"
         is the answer where the name stands for none yet.
         """
         node, colon, port = socket.rpartition(":")
