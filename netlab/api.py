@@ -108,7 +108,7 @@ class Lab(_Lab):
             self._wires = Wire.of(self)
             self._wires.start()
             self._running.callback(self._wires.stop)
-            self.peers = {name: ScriptedPeer(node) for name, node in self.nodes.items() if node.kind == "peer"}
+            self.peers = {name: ScriptedPeer(node, nodes=self.nodes) for name, node in self.nodes.items() if node.kind == "peer"}
             for peer in self.peers.values():
                 peer.start()
                 self._running.callback(peer.stop)

@@ -1,7 +1,8 @@
 """Tries what a lab needs of a kernel, in namespaces of its own that vanish with it, and prints what each attempt said.
 
 Run as a program in a bare interpreter, with one JSON object as its argument: ``user`` to become (0: stay as it is), ``nested``
-(whether to make a user namespace first), ``messages`` (name, netlink message in hexadecimal) in order, ``nft`` (its program's path,
+(whether to make a user namespace first), ``messages`` (name, netlink message in hexadecimal) in order, ``batches``
+(name, messages to nf_tables in hexadecimal), ``nft`` (its program's path,
 "" none) and ``rulesets`` (name, text). It prints [what failed before all else or "", {name: what failed, "" when nothing did}]. It
 does not know what any of this is for.
 """
@@ -22,6 +23,7 @@ PR_SET_DUMPABLE = 4
 SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
 NLM_F_ACK, NLM_F_ACK_TLVS, NLMSGERR_ATTR_MSG = 4, 0x200, 1
 IPPROTO_MPTCP = 262
+NETLINK_NETFILTER = 12
 STAGES = ("/tmp", "/mnt", "/srv")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -34,6 +36,7 @@ def main() -> None:
     found: dict[str, str] = {}
     if not failed:
         found |= kernel(asked["messages"])
+        found |= {name: batch(text) for name, text in asked["batches"]}
         found |= rulesets(asked["nft"], asked["rulesets"])
         found["mptcp"] = mptcp()
         found["overlayfs"] = overlay(asked["nested"])
@@ -90,6 +93,17 @@ def _refusal(answer: bytes) -> str:
             words = answer[offset + 4 : offset + size].rstrip(b"\0").decode(errors="replace")
         offset += max(4, (size + 3) & ~3)
     return f"the kernel refuses it: {_name(-number)}{f' ({words})' if words else ''}" if number else ""
+
+
+def batch(text: str) -> str:
+    """What the kernel says to messages to nf_tables that stand or fall together."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netfilter:
+            netfilter.settimeout(5)
+            netfilter.send(bytes.fromhex(text))
+            return _refusal(netfilter.recv(1 << 16))  # the first that was refused, or the last, which was not
+    except OSError as error:
+        return f"socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER) fails: {_name(error.errno)}"
 
 
 def rulesets(nft: str, texts: Sequence[Sequence[str]]) -> dict[str, str]:

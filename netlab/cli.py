@@ -16,16 +16,24 @@ import click
 import netlab
 
 WRONG_INPUT, INCONCLUSIVE, UNABLE, BUG, INTERRUPTED = 2, 3, 4, 70, 130
+UNTOLD = 125
+"""What tells git-bisect(1) to skip a commit: it takes any other status from 1 to 127 for "bad"."""
 
 _COMMANDS = {
-    "netlab.cli_run": ("run", "conform", "model", "doctor"),
+    "netlab.cli_run": ("run", "model", "doctor"),
+    "netlab.cli_conform": ("conform",),
     "netlab.cli_files": ("validate", "plan", "graph", "schema"),
     "netlab.cli_labs": ("up", "down", "ls", "gc"),
     "netlab.cli_inside": ("exec_", "shell", "capture", "logs"),
+    "netlab.cli_impair": ("impair",),
     "netlab.cli_watch": ("watch",),
+    "netlab.cli_replay": ("replay",),
+    "netlab.cli_shrink": ("shrink",),
 }
 _HOMES = {name.rstrip("_"): (module, name) for module, names in _COMMANDS.items() for name in names}
 """Where each command is, imported when it is used: to make the options of all takes longer than all that down does."""
+
+_UNTOLD = {"replay": UNTOLD}
 
 
 class _Edge(click.Group):
@@ -49,14 +57,19 @@ class _Edge(click.Group):
             given = super().invoke(ctx)
             sys.stdout.flush()
             return given
-        except (click.exceptions.Exit, click.ClickException):
+        except click.exceptions.Exit:
             raise
+        except click.ClickException as error:
+            if _status(ctx, error.exit_code) == error.exit_code:
+                raise
+            error.show()
+            ctx.exit(_status(ctx, error.exit_code))
         except SpecError as error:
-            click.echo(str(error), err=True)
-            ctx.exit(WRONG_INPUT)
+            click.echo(_shown(error), err=True)
+            ctx.exit(_status(ctx, WRONG_INPUT))
         except HostError as error:
-            click.echo(f"this machine cannot do it: {error}", err=True)
-            ctx.exit(UNABLE)
+            click.echo(f"this machine cannot do it: {_shown(error)}", err=True)
+            ctx.exit(_status(ctx, UNABLE))
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
@@ -70,7 +83,19 @@ class _Edge(click.Group):
             click.echo(
                 "This is a bug of netlab's. Please report it with the lines above and the output of netlab-ns doctor.", err=True
             )
-            ctx.exit(BUG)
+            ctx.exit(_status(ctx, BUG))
+
+
+def _shown(error: Exception) -> str:
+    """What an error says, in which a file from elsewhere may have put what a terminal acts upon."""
+    from netlab.report.lines import printable
+
+    return "\n".join(printable(line) for line in str(error).split("\n"))
+
+
+def _status(ctx: click.Context, status: int) -> int:
+    """What a failed command exits with."""
+    return _UNTOLD.get(ctx.invoked_subcommand or "", status)
 
 
 @click.group(cls=_Edge, context_settings={"help_option_names": ["-h", "--help"]})

@@ -27,8 +27,17 @@ _SHOWN = 24
 @click.option("--name", help="What to call the lab; left out: as the topology, with a number where that is taken.")
 @settings_option
 @click.option("--expose", is_flag=True, help="Name the namespaces LAB.HOST under /run/netns, for ip netns exec (root).")
+@click.option("--impairable", is_flag=True, help="Carry the frames of all links where netlab-ns impair can get at them: slower.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="What impairments decide by that have no seed of their own; else chance does.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Tell what was built as JSON.")
-def up(topology: str, name: str | None, settings: dict[str, str], expose: bool, as_json: bool) -> None:
+def up(
+    topology: str, name: str | None, settings: dict[str, str], expose: bool, impairable: bool, seed: int | None, as_json: bool
+) -> None:
     """Build the network of TOPOLOGY, a file or a name, and let it stay until it is taken down."""
     from netlab.errors import HostError
     from netlab.lab.keeper import Keeper
@@ -47,7 +56,7 @@ def up(topology: str, name: str | None, settings: dict[str, str], expose: bool, 
             allowed = f"at most {LONGEST_NAME} letters, digits, '.', '_' and '-', the first a letter or a digit"
             raise click.UsageError(f"{name!r} cannot be a lab's name: {allowed}")
         try:
-            described, shortfalls = build(topology_file(topology), settings, name, keeper)
+            described, shortfalls = build(topology_file(topology), settings, name, keeper, impairable=impairable, seed=seed)
         except TakenError:
             raise click.UsageError(f"a lab {name} stays already; netlab-ns down {name} ends it") from None
     with connected(Staying(described.uid, described.name)) as connection:

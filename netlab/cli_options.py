@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netlab.cli_bundle import bundle_place, seed_or_drawn
+
 if TYPE_CHECKING:
     from netlab.units import Duration
 
@@ -92,6 +94,19 @@ def running(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--no-payload", is_flag=True, help="Leave payloads out of what is written."),
         click.option(
             "--allow-inconclusive", is_flag=True, help="Exit with 0, not 3, when some verdict is INCONCLUSIVE and none FAIL."
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(0),
+            metavar="N",
+            callback=seed_or_drawn,
+            help="What impairments decide by that have no seed of their own; left out, one is drawn, and told after a failure.",
+        ),
+        click.option(
+            "--bundle",
+            metavar="FILE|DIR",
+            callback=bundle_place,
+            help="Write the first failure with all that it takes to replay it; into a directory, each.",
         ),
         click.option("--strict", is_flag=True, help="Known deviations from the document fail."),
     )

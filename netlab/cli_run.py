@@ -1,17 +1,19 @@
-"""The commands that judge: run, conform, model; and doctor, which tells what can be judged here.
+"""The command run, and how every command runs scenarios; model, which tells what is held true; doctor, what can be judged here.
 
 Only click is imported here; each command imports what it needs.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from netlab.cli import INCONCLUSIVE, UNABLE, discard_output
+from netlab.cli_bundle import after_failure
 from netlab.cli_files import UnwritableError, gathered, refuse
 from netlab.cli_options import running, settings_option
+from netlab.cli_progress import Progress
 
 if TYPE_CHECKING:
     from netlab.check.result import RunResult
@@ -21,11 +23,11 @@ FAILED = 1
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path())
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR|NAME...", type=click.Path())
 @settings_option
 @running
 def run(paths: Sequence[str], settings: dict[str, str], **options: Any) -> None:
-    """Build, run and judge scenarios."""
+    """Build, run and judge scenarios: files, all below directories, and by name (drop-the-first-syn) those that netlab ships."""
     from netlab.files import Kind, found, not_this
     from netlab.scenario.load import load_claims, load_scenarios
     from netlab.topology.expanding.variables import Settings
@@ -49,25 +51,7 @@ def run(paths: Sequence[str], settings: dict[str, str], **options: Any) -> None:
     if not scenarios:
         raise click.UsageError(f"no scenario in {', '.join(paths)}")
     shared.check()
-    _run(scenarios, not_tested, progress=False, **options)
-
-
-@click.command()
-@click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
-@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Only the claims of this group; may be repeated.")
-@running
-def conform(claims: Sequence[str], groups: Sequence[str], **options: Any) -> None:
-    """Hold this machine against the documented model's claims."""
-    from netlab.files import shipped_claims
-
-    scenarios, not_tested = shipped_claims()
-    _known("claim", claims, [scenario.name for scenario in scenarios])
-    _known("group", groups, [scenario.claim.group for scenario in scenarios if scenario.claim])
-    if claims or groups:
-        chosen = [one for one in scenarios if one.name in claims or (one.claim is not None and one.claim.group in groups)]
-        _run(chosen, (), progress=True, **options)
-    else:
-        _run(scenarios, not_tested, progress=True, **options)
+    execute(scenarios, not_tested, progress=False, command="run", settings=settings, **options)
 
 
 @click.command()
@@ -82,7 +66,7 @@ def model(claim: str | None) -> None:
     else:
         scenarios, not_tested = shipped_claims()
         if claim is not None:
-            _known("claim", [claim], [one.name for one in scenarios] + [one.id for one in not_tested])
+            known_names("claim", [claim], [one.name for one in scenarios] + [one.id for one in not_tested])
         lines = tell.claims(scenarios, not_tested) if claim is None else tell.claim(claim, scenarios, not_tested)
     for line in lines:
         click.echo(line)
@@ -101,34 +85,60 @@ def doctor(as_json: bool) -> None:
         click.get_current_context().exit(UNABLE)
 
 
-def _run(scenarios: Sequence["Scenario"], not_tested: Sequence["NotTested"], *, progress: bool, **options: Any) -> None:
+def execute(
+    scenarios: Sequence["Scenario"],
+    not_tested: Sequence["NotTested"],
+    *,
+    progress: bool,
+    repeat: int = 1,
+    known: Mapping[str, str] | None = None,
+    pages: Callable[["RunResult"], None] | None = None,
+    **options: Any,
+) -> NoReturn:
+    """Run scenarios ``repeat`` times, write all that was asked for, and exit with the status of the worst of each.
+
+    ``known`` has the user's own deviations; ``pages`` writes what else there is to write. Raises UnwritableError.
+    """
     import time
 
     from netlab.report.outputs import Outputs
     from netlab.report.redact import without_payload
+    from netlab.report.rounds import accepted, stale, unsteady, worst
     from netlab.report.strict import strict
     from netlab.run import RunOptions, run_all
 
     outputs = Outputs(json=options["json"], junit=options["junit"], pcap=options["pcap"])
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
-    chosen = {"timeout": options["timeout"], "jobs": options["jobs"]}
+    chosen = {"timeout": options["timeout"], "jobs": options["jobs"], "seed": options["seed"]}
     if options["capture_buffer"] is not None:
         chosen["capture_buffer"] = options["capture_buffer"]
     began = time.monotonic()
-    with _Progress(len(scenarios), shown=progress and sys.stderr.isatty()) as shown:
-        result = run_all(scenarios, RunOptions(**chosen), shown.advance, not_tested=not_tested)
+    with Progress(len(scenarios) * repeat, "claims", shown=progress and sys.stderr.isatty()) as shown:
+        rounds = [run_all(scenarios, RunOptions(**chosen), shown.advance, not_tested=not_tested) for _ in range(repeat)]
     elapsed = time.monotonic() - began
+    result = worst(rounds)
+    no_longer = stale(result, known or {})
+    if known:
+        result = accepted(result, known)
     if options["strict"]:
         result = strict(result)
     if options["no_payload"]:
         result = without_payload(result)
     try:
         outputs.write(result, elapsed=elapsed)
+        if pages is not None:
+            pages(result)
     except BrokenPipeError:
         discard_output()
     except OSError as error:
         raise UnwritableError(f"{error.filename}: cannot be written: {error.strerror}") from error
+    for name, outcomes in unsteady(rounds).items():
+        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+        click.echo(f"{name} came out differently in {repeat} rounds: {told}; shown is the worst", err=True)
+    for name in no_longer:
+        click.echo(f"{name} is said to deviate, and it does not", err=True)
+    after_failure(result, scenarios, **options)
     click.get_current_context().exit(status(result, allow_inconclusive=options["allow_inconclusive"]))
 
 
@@ -141,32 +151,8 @@ def status(result: "RunResult", *, allow_inconclusive: bool = False) -> int:
     return INCONCLUSIVE if result.outcome == "INCONCLUSIVE" and not allow_inconclusive else 0
 
 
-class _Progress:
-    """A bar on standard error, gone when the run is over. ``advance`` may be called from any thread."""
-
-    def __init__(self, length: int, *, shown: bool) -> None:
-        import threading
-
-        self._lock = threading.Lock()
-        self._bar: Any = click.progressbar(length=length, label="claims", file=sys.stderr, show_pos=True) if shown else None
-
-    def __enter__(self) -> "_Progress":
-        if self._bar is not None:
-            self._bar.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-
-    def advance(self, _: object) -> None:
-        """One more is done."""
-        if self._bar is not None:
-            with self._lock:
-                self._bar.update(1)
-
-
-def _known(what: str, names: Sequence[str], there: Sequence[str]) -> None:
+def known_names(what: str, names: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse names that are not there, with the nearest that is."""
     import difflib
 
     for name in names:

@@ -119,7 +119,7 @@ class _Attempt:
     """A process that tries things in namespaces of its own (netlab/attempt.py), while this one goes on."""
 
     def __init__(self, *, user: int, nested: bool, tried: bool) -> None:
-        request = {"user": user, "nested": nested, "messages": (), "rulesets": (), "nft": shutil.which("nft") or ""}
+        request = {"user": user, "nested": nested, "messages": (), "batches": (), "rulesets": (), "nft": shutil.which("nft") or ""}
         request |= asked() if tried else {}
         program = str(Path(__file__).with_name("attempt.py"))
         command = [sys.executable, "-I", "-S", program, json.dumps(request)]

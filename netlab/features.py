@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from netlab.errors import Place
-from netlab.impair import qdisc
+from netlab.impair import nft_expressions as nft
+from netlab.impair import nftables, qdisc
 from netlab.lab import messages
 from netlab.lab.build import attribute
 from netlab.topology.nat import translation
@@ -34,8 +35,8 @@ _NOWHERE = Place("netlab-ns doctor", 1, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """One thing to try, by a netlink message, by an nftables ruleset, or in its own way (neither); ``modules`` supply it, or the
-    kernel's ``options``."""
+    """One thing to try, by a netlink message, by a batch of messages to nf_tables, by an nftables ruleset, or in its own way (none
+    of these); ``modules`` supply it, or the kernel's ``options``."""
 
     name: str
     needed: str
@@ -43,6 +44,7 @@ class Feature:
     options: tuple[str, ...]
     level: Literal["required", "feature"] = "feature"
     message: Callable[[], bytes] | None = None
+    batch: Callable[[], bytes] | None = None
     ruleset: Callable[[], str] | None = None
 
 
@@ -68,6 +70,15 @@ def _shape(*, delay: int = 0, rate: int = 0) -> Shape:
 def _tbf() -> bytes:
     both = qdisc.tbf(_PARENT, _shape(rate=1_000_000))
     return both[: struct.unpack_from("=I", both)[0]]  # the second message is of the queue in it
+
+
+def _ingress() -> bytes:
+    ruleset = nftables.Ruleset("try")
+    ruleset.counter("every")
+    ruleset.set("some", [b"\0\0\0\1"])
+    ruleset.ingress("lo")
+    ruleset.rule(nftables.FIRST, nft.turn(2), nft.among("some"), nft.count("every"), nft.forward(1))
+    return nftables.batch(load=[ruleset])
 
 
 def _nat(behaviour: str) -> str:
@@ -113,17 +124,24 @@ FEATURES = (
     ),
     Feature(
         name="netem",
-        needed="impairment by delay, jitter, loss, duplicate, corrupt, reorder",
+        needed="impairment by quantities at the kernel's speed; the wire does it otherwise",
         modules=("sch_netem",),
         options=("CONFIG_NET_SCH_NETEM",),
         message=lambda: qdisc.netem(_PARENT, _shape(delay=1_000_000)),
     ),
     Feature(
         name="tbf",
-        needed="impairment by rate, where there is no netem",
+        needed="impairment by rate at the kernel's speed, where there is no netem",
         modules=("sch_tbf",),
         options=("CONFIG_NET_SCH_TBF",),
         message=_tbf,
+    ),
+    Feature(
+        name="nftables ingress",
+        needed="drops at the kernel's speed, and streams past the wire; it does all by itself otherwise",
+        modules=("nf_tables", "nft_numgen", "nft_fwd_netdev"),
+        options=("CONFIG_NF_TABLES_NETDEV", "CONFIG_NFT_NUMGEN", "CONFIG_NFT_FWD_NETDEV"),
+        batch=_ingress,
     ),
     Feature(
         name="nftables",
@@ -160,6 +178,7 @@ def asked() -> dict[str, Any]:
     """The part of an attempt's argument that tries the features."""
     return {
         "messages": [(one.name, one.message().hex()) for one in FEATURES if one.message is not None],
+        "batches": [(one.name, one.batch().hex()) for one in FEATURES if one.batch is not None],
         "rulesets": [(one.name, one.ruleset()) for one in FEATURES if one.ruleset is not None],
     }
 

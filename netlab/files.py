@@ -5,7 +5,7 @@ It reads no further than the top level: what the keys hold is the loaders' busin
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".yaml", ".yml")
 SCENARIO_SUFFIX = ".scenario.yaml"
+SHIPPED_SCENARIOS = os.path.join(os.path.dirname(__file__), "scenarios")
 
 
 class Kind(Enum):
@@ -51,22 +52,41 @@ def kind_of(path: str) -> Kind:
 
 
 def found(paths: Iterable[str]) -> tuple[list[Found], list[Problem]]:
-    """Every YAML file among the paths and below the directories among them, each once, in order; and what could not be read."""
+    """Every YAML file among the paths and below the directories among them, each once, in order; and what could not be read.
+
+    A name that is no path is that of a scenario that netlab ships.
+    """
     files: dict[str, bool] = {}
     for path in paths:
         if os.path.isdir(path):  # not Path.is_dir, which raises where a directory on the way may not be searched
             for inner in _below(Path(path)):
                 files.setdefault(str(inner), False)
         else:
-            files[path] = True
+            files[path if os.path.exists(path) else shipped_scenario(path) or path] = True
     kinds: list[Found] = []
     problems: list[Problem] = []
     for file, named in files.items():
         try:
             kinds.append(Found(path=file, kind=kind_of(file), named=named))
         except SpecError as error:
-            problems += error.problems
+            problems += [replace(one, fix=one.fix or _shipped_like(file)) for one in error.problems]
     return kinds, problems
+
+
+def shipped_scenario(name: str) -> str:
+    """The file of a scenario that the package brings ("drop-the-first-syn"), "" when it brings none of this name."""
+    file = os.path.join(SHIPPED_SCENARIOS, f"{name}{SCENARIO_SUFFIX}")
+    return file if name == os.path.basename(name) and os.path.isfile(file) else ""
+
+
+def _shipped_like(name: str) -> str:
+    """Which shipped scenario may have been meant by a name that is neither one nor a path; "" for a path."""
+    if os.path.basename(name) != name or os.path.lexists(name):
+        return ""
+    from netlab.notation.spelling import did_you_mean
+
+    wanted = name.removesuffix(SCENARIO_SUFFIX)
+    return did_you_mean(wanted, (file.removesuffix(SCENARIO_SUFFIX) for file in sorted(os.listdir(SHIPPED_SCENARIOS))))
 
 
 def shipped_claims() -> "tuple[tuple[Scenario, ...], tuple[NotTested, ...]]":

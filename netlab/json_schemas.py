@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from netlab.scenario.disturbing import HealFile, ImpairFile, LinkFile
 from netlab.scenario.schema import ClaimsFile, ExpectFile, ScenarioFile
 from netlab.topology.schema import written
 
@@ -56,7 +57,13 @@ def _with_steps(schema: Schema) -> Schema:
     definitions |= topology.pop("$defs")
     expect = ExpectFile.model_json_schema()
     definitions |= expect.pop("$defs", {})
-    definitions |= {"Topology": topology, "Expect": expect, "Repeat": _REPEAT, "Step": _STEP}
+    step = {**_STEP, "properties": dict(_STEP["properties"])}
+    for about_links in (ImpairFile, HealFile, LinkFile):
+        made = about_links.model_json_schema()
+        for name, definition in made.pop("$defs", {}).items():
+            definitions.setdefault(name, definition)
+        step["properties"] |= made["properties"]
+    definitions |= {"Topology": topology, "Expect": expect, "Repeat": _REPEAT, "Step": step}
     for each in (schema, *definitions.values()):
         keys = each.get("properties", {})
         if keys.keys() >= {"topology", "steps"}:
@@ -76,7 +83,7 @@ _REPEAT: Schema = {
     "additionalProperties": False,
 }
 _STEP: Schema = {
-    "description": "One step: HOST: CALL, or one of the words expect, wait, release, repeat.",
+    "description": "One step: HOST: CALL, or one of the words expect, wait, release, repeat, impair, heal, link.",
     "type": "object",
     "properties": {
         "expect": {"$ref": "#/$defs/Expect"},
@@ -86,7 +93,7 @@ _STEP: Schema = {
         "document": {"description": "what the document says, where Linux is known to differ: a result, or an expectation"},
     },
     "patternProperties": {
-        "^(?!(expect|wait|release|repeat|document)$)[a-z]": {
+        "^(?!(expect|wait|release|repeat|impair|heal|link|document)$)[a-z]": {
             "type": "string",
             "description": "what a host does: a call, join or run",
         }

@@ -4,11 +4,15 @@ The one place where the world (lab, workload, observers) and the judges meet. Wh
 whether it is met yet, to know how long to wait; every verdict comes from the finished timeline.
 """
 
+import errno
+import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import netlab
 from netlab.check.calls import Calls
@@ -17,21 +21,25 @@ from netlab.check.findings import Finding, Window
 from netlab.check.judge import judge
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
 from netlab.check.view import View
-from netlab.errors import HostError, Problem, SpecError, StepError
+from netlab.errors import HostError, LabError, Problem, SpecError, StepError
+from netlab.impair.filters import compiled
+from netlab.impair.script import Script
 from netlab.impair.shaping import shape
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
 from netlab.observe.observers import Observers, now
 from netlab.observe.packets import DEFAULT_BUFFER
-from netlab.scenario.spec import CallStep, Expectation, ExpectStep, JoinStep, NotTested, Scenario
+from netlab.scenario.spec import CallStep, Expectation, ExpectStep, JoinStep, NotTested, Scenario, WaitStep, all_rules
 from netlab.timeline.observations import SourceReport, StepBegan, StepEnded
 from netlab.timeline.timeline import Timeline
+from netlab.topology.printed import print_round_trips
 from netlab.topology.spec import Topology
 from netlab.units import Duration
 from netlab.workload.agents import AGENT
 from netlab.workload.marshal import MarshalError
 from netlab.workload.peer import ScriptedPeer
 from netlab.workload.player import Player
+from netlab.workload.socket_states import SocketStates
 
 _PAUSE = 0.001
 _LONGEST_PAUSE = 0.02
@@ -39,11 +47,17 @@ _LONGEST_PAUSE = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run: ``timeout`` of each call in place of the scenario's, capture buffer in bytes a node, scenarios at once."""
+    """How to run: ``timeout`` of each call in place of the scenario's, capture buffer in bytes a node, scenarios at once.
+
+    ``seed`` is what impairments decide by that have none of their own; with a ``script`` they decide nothing, and what it
+    prescribes is done instead.
+    """
 
     timeout: Duration | None = None
     capture_buffer: int = DEFAULT_BUFFER
     jobs: int = 1
+    seed: int = 0
+    script: Script | None = None
 
 
 def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> ScenarioResult:
@@ -51,19 +65,24 @@ def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> Scen
     began = time.monotonic()
     lacking, timeline = "", Timeline()
     try:
+        _check_filters(scenario)
+        _check_requirements(scenario)
         with Lab(scenario.topology, forks=AGENT) as lab:
             timeline, lacking = _run(scenario, lab, options)
     except HostError as error:
         lacking = str(error)
-    verdicts = judge(scenario, timeline, lacking=lacking)
+    return _result(scenario, timeline, lacking, time.monotonic() - began)
+
+
+def _result(scenario: Scenario, timeline: Timeline, lacking: str, elapsed: float) -> ScenarioResult:
     return ScenarioResult(
         file=scenario.place.file,
         name=scenario.name,
         group=scenario.claim.group if scenario.claim else "",
-        verdicts=verdicts,
+        verdicts=judge(scenario, timeline, lacking=lacking),
         timeline=timeline,
         topology=_drawn(scenario.topology),
-        elapsed=time.monotonic() - began,
+        elapsed=elapsed,
     )
 
 
@@ -73,17 +92,27 @@ def run_all(
     progress: Callable[[ScenarioResult], None] | None = None,
     not_tested: Sequence[NotTested] = (),
 ) -> RunResult:
-    """Run many scenarios, ``options.jobs`` at a time, those marked exclusive alone. ``progress`` is told of each as it ends."""
+    """Run many scenarios, ``options.jobs`` at a time, those marked exclusive alone. ``progress`` is told of each as it ends.
+
+    Those that say how long they wait begin first, so that others are done meanwhile. Where netlab itself fails in one of several,
+    that one is INCONCLUSIVE; LabError where it fails in all.
+    """
     results: dict[int, ScenarioResult] = {}
+    failed: list[LabError] = []
 
     def one(index: int) -> None:
-        results[index] = run_scenario(scenarios[index], options)
+        try:
+            results[index] = run_scenario(scenarios[index], options)
+        except LabError as error:
+            failed.append(error)
+            results[index] = _result(scenarios[index], Timeline(), f"netlab itself failed: {error}", 0.0)
         if progress is not None:
             progress(results[index])
 
     alone = [index for index, scenario in enumerate(scenarios) if scenario.claim is not None and scenario.claim.exclusive]
     together = [index for index in range(len(scenarios)) if index not in alone]
     if options.jobs > 1:
+        together.sort(key=lambda index: -_waiting(scenarios[index]))
         with ThreadPoolExecutor(options.jobs) as pool:
             for done in [pool.submit(one, index) for index in together]:
                 done.result()
@@ -92,12 +121,20 @@ def run_all(
             one(index)
     for index in alone:
         one(index)
+    if failed and len(failed) == len(scenarios):
+        raise failed[0]
     return RunResult(
         netlab=netlab.__version__,
         host=host_facts(),
         scenarios=tuple(results[index] for index in range(len(scenarios))),
         not_tested=tuple({"id": one.id, "statement": one.statement, "reason": one.reason} for one in not_tested),
     )
+
+
+def _waiting(scenario: Scenario) -> int:
+    """How long a scenario lets time pass, in ns, as far as its steps say so."""
+    waits = sum(step.time.ns for step in scenario.steps if isinstance(step, WaitStep))
+    return waits + sum(step.expect.watch.ns for step in scenario.steps if isinstance(step, ExpectStep))
 
 
 def host_facts() -> HostFacts:
@@ -116,25 +153,55 @@ def host_facts() -> HostFacts:
 
 
 def _kernel_wide() -> dict[str, str]:
-    names = ("net/core/rmem_max", "net/core/wmem_max", "net/core/default_qdisc", "net/ipv4/tcp_allowed_congestion_control")
+    names = (
+        "net/core/rmem_max",
+        "net/core/wmem_max",
+        "net/core/default_qdisc",
+        "net/core/devconf_inherit_init_net",
+        "net/ipv4/tcp_allowed_congestion_control",
+        "net/ipv4/tcp_rmem",  # a new namespace has the machine's own, as of tcp_wmem
+        "net/ipv4/tcp_wmem",
+        "net/ipv4/neigh/default/gc_thresh3",
+        "net/ipv6/neigh/default/gc_thresh3",
+    )
     values = {}
     for name in names:
         try:
             with open(f"/proc/sys/{name}") as file:
-                values[name.replace("/", ".")] = file.read().strip()
+                values[name.replace("/", ".")] = " ".join(file.read().split())
         except OSError:
             continue  # this kernel has no such value
     return values
+
+
+def _check_filters(scenario: Scenario) -> None:
+    """Those of steps too, before anything is built: SpecError where one is no filter, HostError where libpcap is not here."""
+    for rule in all_rules(scenario):
+        if rule.filter:
+            try:
+                compiled(rule.filter)
+            except ValueError as error:
+                raise SpecError(Problem(rule.place, str(error), "write it as for tcpdump, such as: tcp port 80")) from None
+
+
+def _check_requirements(scenario: Scenario) -> None:
+    """HostError where a program or a file is missing that the scenario says it needs."""
+    for name in scenario.requires:
+        if not (Path(name).exists() if "/" in name else shutil.which(name)):
+            raise HostError(f"{name}: {os.strerror(errno.ENOENT)}", f"install what {scenario.place} requires")
 
 
 def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, str]:
     asked = [expect for step in scenario.steps if isinstance(step, ExpectStep) for expect in (step.expect, step.document) if expect]
     lab.noted += shape(lab)
     with ExitStack() as stack:
-        wire = Wire.of(lab)
+        states = SocketStates(lab, [socket for rule in all_rules(scenario) for socket, _ in rule.during])
+        stack.callback(states.close)
+        wire = Wire.of(lab, seed=options.seed, script=options.script)
+        wire.states = states
         wire.start()
         stack.callback(wire.stop)
-        peers = {name: ScriptedPeer(node) for name, node in lab.nodes.items() if node.kind == "peer"}
+        peers = {name: ScriptedPeer(node, nodes=lab.nodes) for name, node in lab.nodes.items() if node.kind == "peer"}
         for peer in peers.values():
             peer.start()
             stack.callback(peer.stop)
@@ -145,10 +212,15 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
             memory=any(expect.memory for expect in asked),
             in_step=wire.carries,
         )
-        wire.watch(observers.after_frame)
-        player = stack.enter_context(Player(lab, observers.record, options.timeout or scenario.timeout, peers=peers, barriers=wire))
+        timeout = options.timeout or scenario.timeout
+        refusals = scenario.refusals
+        acting = Player(lab, observers.record, timeout, peers=peers, barriers=wire, disturber=wire, refusals=refusals)
+        player = stack.enter_context(acting)
+        states.names = player.names
         observers.start()
-        run = _Run(scenario, player, observers, wire)
+        if observers.in_step:
+            wire.watch(observers.after_frame)
+        run = _Run(scenario, player, observers, wire, states)
         lacking = ""
         try:
             run.prepare(asked)
@@ -158,15 +230,17 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
         finally:
             observers.seen += wire.drain()
             observers.stop()
-        built = SourceReport(name="lab", available=True, reason="; ".join(lab.shortfalls))
+        notes = tuple(print_round_trips(scenario.topology))
+        built = SourceReport(name="lab", available=True, reason="; ".join(lab.shortfalls), notes=notes)
         return observers.whole(wire.report(), built), lacking
 
 
 class _Run:
     """One pass over a scenario's steps."""
 
-    def __init__(self, scenario: Scenario, player: Player, observers: Observers, wire: Wire) -> None:
+    def __init__(self, scenario: Scenario, player: Player, observers: Observers, wire: Wire, states: SocketStates) -> None:
         self._scenario, self._player, self._observers, self._wire = scenario, player, observers, wire
+        self._states = states
         self._window_began = self._packets_began = 0
         self._calls, self._noted = Calls(nodes=observers.nodes), 0
         self._stamps: list[int] = []
@@ -207,6 +281,7 @@ class _Run:
         """After a call, who the sockets are: a name needs its 4-tuple while a descriptor still has it."""
         for name, names in self._player.names.items():
             self._observers.watch_process(name, names.process.pid)
+        self._states.note()
         if isinstance(step, CallStep | JoinStep):
             self._observers.look({"tables": {step.host}})
 
@@ -225,10 +300,13 @@ class _Run:
             wanted[kind] |= keys
         deadline = time.monotonic() + expect.within.seconds
         while True:
+            over = time.monotonic() > deadline
+            if over:  # the last look is at all that happened in time, however late a loaded machine comes to it
+                self._observers.capture.settle()
             findings = self._findings(expect, wanted)
             if all(finding.status in ("met", "lacking") for finding in findings):
                 break
-            if any(finding.status == "broken" for finding in findings) or time.monotonic() > deadline:
+            if over or any(finding.status == "broken" for finding in findings):
                 return False, 0
             self._observers.capture.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

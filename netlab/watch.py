@@ -27,6 +27,7 @@ from netlab.observe.strace import StraceObserver, Trace
 from netlab.timeline.causes import with_causes
 from netlab.timeline.observations import AnyObservation, ProgramEnded, SourceReport
 from netlab.timeline.timeline import Timeline
+from netlab.topology.printed import print_round_trips
 from netlab.topology.spec import Topology
 from netlab.watch_wanted import ProgramError, Viewer, Watch, check_program
 from netlab.watched import Ended, Watched
@@ -55,7 +56,7 @@ def watch(topology: Topology, wanted: Watch, viewer: Viewer, interrupted: Callab
         stack.callback(wire.stop)
         for node in lab.nodes.values():
             if node.kind == "peer":
-                peer = ScriptedPeer(node)
+                peer = ScriptedPeer(node, nodes=lab.nodes)
                 peer.start()
                 stack.callback(peer.stop)
         lab.start()
@@ -296,7 +297,8 @@ class _Session:
 
     def _timeline(self) -> Timeline:
         self._observers.seen = self._kept
-        built = SourceReport(name="lab", available=True, reason="; ".join(self._lab.shortfalls))
+        notes = tuple(print_round_trips(self._lab.topology))
+        built = SourceReport(name="lab", available=True, reason="; ".join(self._lab.shortfalls), notes=notes)
         timeline = self._observers.timeline(*(source.report() for source in self._sources), self._wire.report(), built)
         caused = with_causes(timeline.observations, timeline.nodes)
         return msgspec.structs.replace(timeline, observations=caused, sources=tuple(_one_each(timeline.sources)))

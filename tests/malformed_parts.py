@@ -34,7 +34,8 @@ KEYS = (
     "metric", "table", "source", "interface", "interfaces", "from", "mark", "priority", "input", "forward", "output",
     "nameservers", "search", "text", "mode", "run", "shell", "ready", "log", "within", "background", "outside", "behaviour",
     "forwards", "delay", "jitter", "loss", "rate", "duplicate", "corrupt", "reorder", "limit", "seed", "match", "action", "nth",
-    "barrier", "access", "trunk", "allow_duplicate", "protocol",
+    "barrier", "filter", "every", "range", "byte", "chance", "window", "before", "during", "distribution", "copies", "by", "field",
+    "value", "length", "toward", "icmp", "access", "trunk", "allow_duplicate", "protocol",
 )  # fmt: skip
 NUMBERS = (
     0, 1, -1, 2, 7, 10, 24, 64, 68, 80, 255, 1280, 1500, 4094, 4095, 10_000,
@@ -159,10 +160,24 @@ _shape = _fields(
         "duplicate": _words("1%"), "corrupt": _words("1%"), "reorder": _words("1%"),
     },
 )  # fmt: skip
-_dropped = _fields(
-    {"match": _words("...", "a > b S", "S.", "udp", "<", "a > b S <mss 1>"), "action": _words("drop", "hold")},
-    {"nth": st.one_of(_number, st.lists(_number, max_size=3)), "barrier": _words("x", "")},
-)
+impairing_rule = _fields(
+    {
+        "match": _words("...", "a > b S", "S.", "udp", "<", "a > b S <mss 1>", "a > b:x S", "[::1", "a.eth0 > * S ?", "arp"),
+        "action": _words(
+            "drop", "drop", "hold", "delay", "duplicate", "reorder", "corrupt", "truncate", "mark", "reset", "icmp", "dorp"
+        ),
+    },
+    {
+        "nth": st.one_of(_number, st.lists(_number, max_size=3)), "every": _number, "byte": _number, "length": _number,
+        "range": _words("2-5", "-5", "2-", "-", "5-2", "0-1", -5, 3, "9" * 30), "filter": _words("tcp port 80", "", "x" * 5000),
+        "chance": _words("1%", "0%", "200%"), "seed": _number, "window": _words("1s-2s", "-", "2s-1s", "500ms-", "1h-"),
+        "before": _words("x", ""), "barrier": _words("x", ""), "during": _table(_node, _words("SYN-SENT", "ESTAB", "")),
+        "delay": _span, "jitter": _span, "distribution": _words("normal", "gauss"), "copies": _number, "by": _number,
+        "field": _words("tcp.seq", "bit 160", "bit 999999", "bit -1", "ip", ""), "value": _number, "mark": _words("ce", "ec"),
+        "toward": _words("sender", "both", "a"), "icmp": _words("host-unreachable", "fragmentation-needed", ""), "mtu": _mtu,
+    },
+    2,
+)  # fmt: skip
 _vars = st.dictionaries(
     _words("x", "hosts", "y", "a b", ""), st.one_of(_scalars, st.just({"a": "${x}"}), st.just("${y}")), max_size=3
 )
@@ -245,7 +260,7 @@ def links(nodes: list[str]) -> SearchStrategy[Any]:
         "state": _words("up", "down"),
         "offloads": st.one_of(_words("all", "tx"), _many(_words("tx", "sg", "tso", "gso", "gro", "rx", "lro"))),
         "vlans": _table(node, _ports),
-        "impair": _table(direction, st.one_of(_shape, _many(st.one_of(_dropped, _shape)))),
+        "impair": _table(direction, st.one_of(_shape, _many(st.one_of(impairing_rule, _shape)))),
         "allow_duplicate": st.booleans(),
         "name": _words("lan", "a", "x" * 64),
     }

@@ -74,6 +74,14 @@ def test_the_world_side_never_imports_the_judges(room: str) -> None:
             assert room_of(name) in allowed, f"{path.relative_to(PACKAGE)} imports {name}"
 
 
+def test_what_a_bundle_is_does_not_know_how_one_is_run() -> None:
+    runs = {"running.py", "repeating.py"}
+    for path in modules("bundle"):
+        rooms = {room_of(name) for name in imports(path)}
+        world = {*WORLD, "run", "cli"} if path.name not in runs else {"lab", "observe", "workload", "cli"}
+        assert not rooms & world, f"{path.relative_to(PACKAGE)} imports {rooms & world}"
+
+
 @pytest.mark.parametrize("file", sorted(STANDALONE))
 def test_what_runs_in_a_bare_interpreter_imports_the_standard_library_only(file: str) -> None:
     for name in imports(PACKAGE / file):

@@ -53,6 +53,15 @@ def test_the_table_shows_the_ratio_the_goal_and_the_outcome() -> None:
     ]
 
 
+def test_where_more_is_better_the_goal_is_of_the_value() -> None:
+    rows = [
+        Row(part="p", what="stream", who="netlab", value=value, unit="Mbit/s", against="veth", reference=1800, least=900)
+        for value in (899.0, 900.0)
+    ]
+    assert [row.outcome for row in rows] == ["missed", "met"]
+    assert ">= 900 Mbit/s  met" in text(rows)
+
+
 def test_every_round_begins_with_another_and_the_first_does_not_count() -> None:
     with Contender("one", ["cat"]) as one, Contender("two", ["cat"]) as two:
         order = [(number, [each.name for each in everyone]) for number, everyone in turns(2, [one, two])]
@@ -120,3 +129,14 @@ def test_a_small_flood_is_captured_whole(way: str, tmp_path: Path) -> None:
         assert answer["lost"] == 0
         assert answer["processor_us"] > 0
         assert answer["send_ms"] >= 1000 / 20000 * 1e3 * 0.99
+
+
+@pytest.mark.netns
+def test_the_wire_is_measured_beside_a_plain_veth() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the benchmark measures root's labs")
+    with Contender("wiring", [sys.executable, "-m", "ci.bench.sides.wiring"]) as contender:
+        assert contender.ask("rtt-veth 10")["us"] > 0
+        assert contender.ask("stream-whole 100")["mbit"] > 0
+        errors = contender.ask("delay 1000 20")
+        assert 0 <= errors["p50_us"] <= errors["p99_us"]

@@ -58,7 +58,7 @@ def test_the_version() -> None:
     ("arguments", "said"),
     [
         (["fly"], "No such command 'fly'"),
-        (["run"], "Missing argument 'FILE|DIR...'"),
+        (["run"], "Missing argument 'FILE|DIR|NAME...'"),
         (["run", "x", "--timeout", "5"], "'5' is not a duration"),
         (["run", "x", "--timeout", "0s"], "it must be longer than 0"),
         (["run", "x", "--capture-buffer", "-1"], "'-1' is not a size"),

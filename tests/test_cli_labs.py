@@ -21,16 +21,6 @@ pytestmark = pytest.mark.netns
 
 PRIVILEGES = pytest.mark.parametrize("rootless", [False, True], ids=["", "rootless"])
 NOBODY = 65534
-RULES = """\
-# The first SYN is dropped.
-nodes:
-  a: {}
-  b: {}
-links:
-  - endpoints: [a, b]
-    impair:
-      a->b: [{match: a > b S, action: drop, nth: 1}]
-"""
 
 
 def uid_of(rootless: bool) -> int:
@@ -352,13 +342,6 @@ class TestErrors:
         told = netlab(*arguments)
         assert (told.returncode, told.stdout) == (2, "")
         assert said in told.stderr
-
-    def test_rules_that_only_a_run_carries_out(self, tmp_path: Path) -> None:
-        path = tmp_path / "rules.yaml"
-        path.write_text(RULES)
-        told = netlab("up", path)
-        assert told.returncode == 4
-        assert "link a:eth0-b:eth0 has rules that look at packets one by one" in told.stderr
 
     def test_exposing_without_root(self) -> None:
         told = netlab("up", "two-hosts", "--expose", rootless=True)

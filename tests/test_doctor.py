@@ -126,6 +126,11 @@ def checks_after(first: str, *wrapper: str) -> tuple[dict[str, dict[str, Any]], 
         ("vrf", "ip link add x type vrf table 10"),
         ("netem", "tc qdisc add dev lo root netem delay 1ms"),
         ("tbf", "tc qdisc add dev lo root tbf rate 1mbit burst 2kb limit 10000"),
+        (
+            "nftables ingress",
+            "nft 'table netdev t { counter c { }; chain f { type filter hook ingress device lo priority 0; "
+            'numgen inc mod 2 0 counter name "c" fwd to lo; }; }\'',
+        ),
     ],
 )
 def test_a_feature_of_the_kernel_is_there_when_other_tools_can_use_it(name: str, command: str) -> None:

@@ -26,11 +26,13 @@ REFUSED = (
     "claims.yaml",
     "expectations.scenario.yaml",
     "impair.yaml",
+    "link-steps.scenario.yaml",
     "list-on-top.yaml",
     "missing-nodes.yaml",
     "mtu.yaml",
     "no-steps.scenario.yaml",
     "no-topology.scenario.yaml",
+    "rules.yaml",
     "self-link.yaml",
     "unknown-keys.yaml",
     "wrong-types.yaml",
@@ -118,7 +120,7 @@ def test_what_the_loader_takes_the_schema_takes(name: str) -> None:
     assert wrong("topology", Document.parse(WRITTEN[name], "f.yaml").data) == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/scenarios.md", "docs/topologies.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/replay.md", "docs/scenarios.md", "docs/topologies.md"])
 def test_every_example_is_accepted(page: str) -> None:
     examples = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert examples

@@ -14,6 +14,7 @@ from netlab.topology.plan import plan
 README = Path(__file__).parent.parent / "README.md"
 SCENARIOS = README.parent / "docs" / "scenarios.md"
 TOPOLOGIES = README.parent / "docs" / "topologies.md"
+IMPAIRMENTS = README.parent / "docs" / "impairments.md"
 
 
 def blocks(language: str, page: Path = README) -> list[str]:
@@ -58,8 +59,9 @@ def test_its_commands_run_in_their_order() -> None:
 
 
 @pytest.mark.netns
-def test_every_scenario_of_the_guide_passes(tmp_path: Path) -> None:
-    examples = blocks("yaml", SCENARIOS)
+@pytest.mark.parametrize("page", [SCENARIOS, IMPAIRMENTS], ids=lambda page: page.name)
+def test_every_scenario_of_the_guide_passes(tmp_path: Path, page: Path) -> None:
+    examples = blocks("yaml", page)
     assert len(examples) >= 4
     for number, text in enumerate(examples):
         (tmp_path / f"{number}.scenario.yaml").write_text(text)

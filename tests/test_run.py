@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+import netlab.run
 from netlab.check.judge import judge
 from netlab.check.result import ScenarioResult
-from netlab.errors import SpecError
+from netlab.errors import LabError, SpecError
 from netlab.run import RunOptions, run_all, run_scenario
 from netlab.scenario.load import load_scenarios
+from netlab.scenario.spec import Scenario
 from netlab.timeline.observations import CallReturned, Decision, Packet, ProgramEnded
 
 pytestmark = pytest.mark.netns
@@ -141,3 +143,38 @@ def test_a_step_that_cannot_be_done_as_written_is_told_with_its_place(tmp_path: 
     with pytest.raises(SpecError) as caught:
         run(tmp_path, steps, f"topology: {inline}")
     assert said in str(caught.value)
+
+
+@pytest.mark.netns
+def test_what_a_scenario_requires_and_is_not_here_makes_it_inconclusive(tmp_path: Path) -> None:
+    file = tmp_path / "one.scenario.yaml"
+    for required, outcome in (
+        ("[sh, /etc/passwd]", "PASS"),
+        ("no-such-program", "INCONCLUSIVE"),
+        ("[sh, /no/such/file]", "INCONCLUSIVE"),
+    ):
+        file.write_text(f"topology: one-host\nrequires: {required}\nsteps:\n  - host: s = socket(AF_INET, SOCK_STREAM, 0)\n")
+        verdict = run_scenario(load_scenarios(file)[0]).verdicts[0]
+        assert verdict.outcome == outcome
+        assert ("No such file or directory" in verdict.reason) == (outcome == "INCONCLUSIVE")
+
+
+@pytest.mark.netns
+def test_where_netlab_fails_in_one_of_several_the_others_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        text = "topology: one-host\nsteps:\n  - host: s = socket(AF_INET, SOCK_STREAM, 0)\n"
+        (tmp_path / f"{name}.scenario.yaml").write_text(text)
+    scenarios = [load_scenarios(tmp_path / f"{name}.scenario.yaml")[0] for name in ("one", "two")]
+    real = netlab.run.run_scenario
+
+    def failing(scenario: Scenario, options: RunOptions) -> ScenarioResult:
+        if scenario.name == "one":
+            raise LabError("a keeper died")
+        return real(scenario, options)
+
+    monkeypatch.setattr(netlab.run, "run_scenario", failing)
+    result = run_all(scenarios, RunOptions(jobs=2))
+    assert [one.outcome for one in result.scenarios] == ["INCONCLUSIVE", "PASS"]
+    assert result.scenarios[0].verdicts[0].reason == "netlab itself failed: a keeper died"
+    with pytest.raises(LabError, match="a keeper died"):
+        run_all(scenarios[:1])

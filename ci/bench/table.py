@@ -8,7 +8,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One figure: what ``who`` took for ``what``, beside the reference's. ``most`` is the goal: of the ratio where it is said what
-    the value is held against, else of the value."""
+    the value is held against, else of the value; ``least`` that of the value itself, where more is better."""
 
     part: str
     what: str
@@ -18,6 +18,7 @@ class Row:
     against: str = ""
     reference: float | None = None
     most: float | None = None
+    least: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -27,6 +28,8 @@ class Row:
     @property
     def outcome(self) -> str:
         """ "met" or "missed" where there is a goal."""
+        if self.least is not None:
+            return "met" if self.value >= self.least else "missed"
         if self.most is None:
             return ""
         judged = self.ratio if self.against else self.value
@@ -57,7 +60,10 @@ def text(rows: Iterable[Row]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     against = f"{row.against} {_number(row.reference)}" if row.reference is not None else row.against
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    goal = "" if row.most is None else f"<= {row.most:g}" + ("" if row.against else f" {row.unit}")
+    if row.least is not None:
+        goal = f">= {row.least:g} {row.unit}"
+    else:
+        goal = "" if row.most is None else f"<= {row.most:g}" + ("" if row.against else f" {row.unit}")
     return row.what, row.who, f"{_number(row.value)} {row.unit}", against, ratio, goal, row.outcome
 
 

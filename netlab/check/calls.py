@@ -9,7 +9,15 @@ from netlab.check.results import check_result
 from netlab.check.verdicts import Mismatch
 from netlab.notation.calls import Bound, Result
 from netlab.scenario.spec import AnyStep, CallStep, JoinStep, RunStep
-from netlab.timeline.observations import CallReturned, CallStarted, Named, Observation, ProgramEnded, StepEnded
+from netlab.timeline.observations import (
+    CallReturned,
+    CallStarted,
+    Named,
+    Observation,
+    ProgramEnded,
+    SocketTable,
+    StepEnded,
+)
 from netlab.timeline.timeline import Node
 
 
@@ -28,6 +36,8 @@ class Calls:
         self.returned: dict[int, CallReturned] = {}
         self.programs: dict[int, ProgramEnded] = {}
         self.names: dict[tuple[str, str], int] = {}
+        self._inodes: dict[tuple[str, str], int] = {}
+        self._cookies: dict[int, int] = {}
         self.ended: dict[int, int] = {}
         for observation in observations:
             self.add(observation)
@@ -43,6 +53,9 @@ class Calls:
                 self.programs[observation.step] = observation
             case Named():
                 self.names[observation.process, observation.name] = observation.fd
+                self._inodes[observation.process, observation.name] = observation.inode
+            case SocketTable():
+                self._cookies |= {entry.inode: entry.cookie for entry in observation.entries}
             case StepEnded():
                 self.ended[observation.index] = observation.time
 
@@ -58,13 +71,13 @@ class Calls:
                 return (self._missing(step, "the call never began"),) if missing else ()
             case CallStep():
                 result = (step.document if document else None) or step.what.result
-                return self._call(step, step, index, self._returned(index, index), result, slack)
+                return self._call(step, step, index, self._returned(index, index), result, slack, steps)
             case JoinStep():
                 began = _began(step.what.job, index, steps)
                 result = (step.document if document else None) or step.what.result
                 if isinstance(steps[began], RunStep):
                     return self._program(step, began, result)
-                return self._call(step, steps[began], began, self._returned(began, index), result, slack)
+                return self._call(step, steps[began], began, self._returned(began, index), result, slack, steps)
             case RunStep() if not step.what.job:
                 return self._program(step, index, step.what.result)
         return ()
@@ -78,13 +91,22 @@ class Calls:
         return returned
 
     def _call(
-        self, step: CallStep | JoinStep, origin: AnyStep, began: int, returned: CallReturned | None, result: Result, slack: int
+        self,
+        step: CallStep | JoinStep,
+        origin: AnyStep,
+        began: int,
+        returned: CallReturned | None,
+        result: Result,
+        slack: int,
+        steps: Sequence[AnyStep],
     ) -> tuple[Mismatch, ...]:
         assert isinstance(origin, CallStep)
         started = self.started.get(began)
         if started is None:
             return (self._missing(step, "the call never began"),)
         names = {name: fd for (process, name), fd in self.names.items() if process == origin.process}
+        if "ucred" in (result.out or ""):
+            names |= self._forked(origin.process, began, steps)
         found = check_result(
             result,
             call=origin.what.call,
@@ -93,6 +115,7 @@ class Calls:
             signal=returned.signal if returned else "",
             out=returned.out if returned else None,
             names=names,
+            addresses=self._identities(origin.process),
             hosts=self._hosts,
         )
         mismatches = [
@@ -113,6 +136,24 @@ class Calls:
                         )
                     )
         return tuple(mismatches)
+
+    def _identities(self, process: str) -> dict[str, str]:
+        """What ``@inode:s`` and ``@cookie:s`` stand for: the socket's inode as /proc/PID/fd has it, its cookie as sock_diag has."""
+        inodes = {name: inode for (owner, name), inode in self._inodes.items() if owner == process and inode}
+        cookies = {name: self._cookies[inode] for name, inode in inodes.items() if inode in self._cookies}
+        known = {f"inode:{name}": str(inode) for name, inode in inodes.items()}
+        return known | {f"cookie:{name}": str(cookie) for name, cookie in cookies.items()}
+
+    def _forked(self, process: str, before: int, steps: Sequence[AnyStep]) -> dict[str, int]:
+        """What fork() gave by then for the children of a process, by their names, and for the process itself: "self"."""
+        found = {}
+        for index, step in enumerate(steps[:before]):
+            if isinstance(step, CallStep) and step.what.call.name == "fork":
+                (child,), returned = step.what.call.binds, self._returned(index, before)
+                name = child if step.process == process else "self" if f"{step.process}/{child}" == process else ""
+                if name and returned is not None:
+                    found[name] = returned.result
+        return found
 
     def _program(self, step: AnyStep, began: int, result: Result) -> tuple[Mismatch, ...]:
         ended = self.programs.get(began)

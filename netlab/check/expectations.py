@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from netlab.check import objects
 from netlab.check.findings import Finding, Status, Window
+from netlab.check.initial_numbers import initial_numbers
 from netlab.check.packets import match
 from netlab.check.view import View, host_of
 from netlab.notation.packets import PacketPattern
@@ -29,6 +30,8 @@ SOURCES = {  # which source each key of an expectation rests on
     "memory": "memory",
     "drops": "events",
     "tcp_info": "samples",
+    "timers": "sock_diag",
+    "initial_numbers": "packets",
 }
 
 
@@ -134,18 +137,21 @@ _CHECKS: dict[str, Callable[[Expectation, View, Window, bool], Iterator[Finding]
     "memory": objects.memory,
     "drops": objects.drops,
     "tcp_info": objects.tcp_info,
+    "timers": objects.timers,
+    "initial_numbers": initial_numbers,
 }
 
 
 def needs(expect: Expectation) -> dict[str, frozenset[str]]:
-    """What must be looked at for an expectation, by kind of snapshot: tables, listed, sockets, counters, samples (nodes); fds,
-    memory (processes)."""
+    """What must be looked at for an expectation, by kind of snapshot: tables, listed, sockets, counters, samples, timers
+    (nodes); fds, memory (processes)."""
     return {
-        "tables": frozenset(host_of(key) for key in (*expect.states, *expect.path, *expect.queue, *expect.listed)),
+        "tables": frozenset(host_of(key) for key in (*expect.states, *expect.path, *expect.queue, *expect.listed, *expect.timers)),
         "listed": frozenset(host_of(key) for key in expect.listed),
         "sockets": frozenset(expect.sockets),
         "counters": frozenset(expect.counters),
         "samples": frozenset(host_of(key) for key in expect.tcp_info),
+        "timers": frozenset(host_of(key) for key in expect.timers),
         "fds": frozenset(expect.fds),
         "memory": frozenset(expect.memory),
     }

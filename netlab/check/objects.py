@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from netlab.check.findings import Finding, Status, Window
 from netlab.check.view import View, host_of
 from netlab.scenario.spec import Expectation
-from netlab.timeline.observations import Counters, DescriptorTable, PacketDropped, SocketCounts, TcpInfo
+from netlab.timeline.observations import Counters, DescriptorTable, PacketDropped, SocketCounts, SocketTimer, TcpInfo
 
 
 def descriptors(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
@@ -94,7 +94,8 @@ def _counts(
 def sockets(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
     """Changes of sockstat's counts since the run began."""
     for host, wanted in expect.sockets.items():
-        yield from _changes(SocketCounts, host, {key: f"{count:+d}" for key, count in wanted.items()}, view, window)
+        changes = {key: count if isinstance(count, str) else f"{count:+d}" for key, count in wanted.items()}
+        yield from _changes(SocketCounts, host, changes, view, window)
 
 
 def counters(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
@@ -119,14 +120,15 @@ def _changes(
         actual = after[name] - before.get(name, 0)
         yield Finding(
             field=f"{key} of {host}",
-            status="met" if _holds(change, actual) else "unmet",
+            status="met" if holds(change, actual) else "unmet",
             expected=change,
             actual=f"{actual:+d}",
             evidence=(first, last),
         )
 
 
-def _holds(wanted: str, actual: int) -> bool:
+def holds(wanted: str, actual: int) -> bool:
+    """Whether a number is as a bound says: 3, +1, >=1."""
     written = re.fullmatch(r"\s*(>=|<=|>|<|=)?\s*([+-]?\d+)\s*", wanted)
     if written is None:
         raise ValueError(f"{wanted!r} is no change: write +1, 0, >=1")
@@ -183,17 +185,20 @@ def queue(expect: Expectation, view: View, window: Window, final: bool) -> Itera
 
 
 def memory(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
-    """Slab objects of a process."""
+    """Slab objects of a process, and how large one of them is."""
     for process, caches in expect.memory.items():
         found = view.memory(process, window.ended)
         for cache, wanted in caches.items():
             seen = found[1].caches.get(cache, {}) if found else {}
+            size = found[1].sizes.get(cache) if found else None
             for what, count in wanted.items():
+                actual = size if what == "size" else seen.get(what, 0)
+                status: Status = "met" if actual is not None and holds(str(count), actual) else "unmet"
                 yield Finding(
-                    field=f"{cache} objects {what} by {process}",
-                    status="met" if seen.get(what, 0) == count else "unmet",
+                    field=f"size of {cache}" if what == "size" else f"{cache} objects {what} by {process}",
+                    status="lacking" if actual is None else status,
                     expected=str(count),
-                    actual=str(seen.get(what, 0)),
+                    actual="/proc/slabinfo has no such cache" if actual is None else str(actual),
                     evidence=(found[0],) if found else (),
                 )
 
@@ -209,7 +214,7 @@ def drops(expect: Expectation, view: View, window: Window, final: bool) -> Itera
             ]
             yield Finding(
                 field=f"drops of {host}, {reason}",
-                status="met" if _holds(change, len(seen)) else "unmet",
+                status="met" if holds(change, len(seen)) else "unmet",
                 expected=change,
                 actual=f"{len(seen):+d}",
                 evidence=tuple(seen),
@@ -235,5 +240,27 @@ def tcp_info(expect: Expectation, view: View, window: Window, final: bool) -> It
                 yield Finding(field=field, status="lacking", expected=bound, actual="this kernel's tcp_info has no such member")
                 continue
             actual = sample.info[member]
-            status: Status = "met" if _holds(bound, actual) else "unmet"
+            status: Status = "met" if holds(bound, actual) else "unmet"
             yield Finding(field=field, status=status, expected=bound, actual=str(actual), evidence=(index,))
+
+
+def timers(expect: Expectation, view: View, window: Window, final: bool) -> Iterator[Finding]:
+    """The timer that a socket had when it was last looked at."""
+    for key, wanted in expect.timers.items():
+        entry = view.entry(key, window.ended)
+        seen = [
+            (index, timer)
+            for index, timer in view.each(SocketTimer)
+            if entry is not None and (timer.host, timer.cookie) == (host_of(key), entry.cookie) and timer.time <= window.ended
+        ]
+        for member, bound in wanted.items():
+            field = "timer of" if member == "timer" else f"{member} of the timer of"
+            if not seen:
+                yield Finding(field=f"{field} {key}", status="unmet", expected=bound, actual="it is in no table")
+                continue
+            index, timer = seen[-1]
+            actual = getattr(timer, member)
+            met = actual == bound if member == "timer" else holds(bound, actual)
+            yield Finding(
+                field=f"{field} {key}", status="met" if met else "unmet", expected=bound, actual=str(actual), evidence=(index,)
+            )

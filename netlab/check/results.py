@@ -15,15 +15,15 @@ from netlab.notation.lexer import NotationError
 from netlab.notation.parse import parse_value
 from netlab.notation.pattern import pattern
 from netlab.notation.printing import print_data, print_result
-from netlab.notation.values import BadPointer, Buffer, Constant, Number, Structure, Text, Value
+from netlab.notation.values import BadPointer, Buffer, Constant, Number, Parts, Structure, Text, Value
 
 Finding = tuple[str, str, str]
 """Field, what was expected, what was seen."""
 
-_ADDRESS = re.compile(r"(.+):(\*|\d+)")
+_ADDRESS = re.compile(r"(.+):(\*|\d+(?:-\d+)?)")
 _ENTRY = re.compile(r"\s*([A-Za-z_][\w/.]*)\s*[:=]\s*(.*)", re.DOTALL)
 _PARTS = ("addrlen", "flags", "len", "data", "from", "control")
-_AT_LEAST = re.compile(r">=\s*(-?\d+)")
+_BOUND = re.compile(r"(>=|<=)\s*(-?\d+)")
 
 
 def check_result(
@@ -115,16 +115,15 @@ def _returned(expected: Result, ret: int, errno: str, known: "_Known", call: Cal
 
 
 def asked(call: Call) -> int:
-    """How many bytes a call asks for: the size of its first buffer; 0 when it has none."""
+    """How many bytes a call asks for: the size of its first buffer, or of all that its message has; 0 when it has none."""
     for value in call.arguments[1:]:
-        match value:
-            case Text(data):
-                return len(data)
-            case Buffer(size):
-                return size
-            case BadPointer(_, size):
-                return size or 0
+        if isinstance(value, Text | Buffer | BadPointer | Parts):
+            return sum(_size(part) for part in (value.parts if isinstance(value, Parts) else (value,)))
     return 0
+
+
+def _size(buffer: Text | Buffer | BadPointer) -> int:
+    return len(buffer.data) if isinstance(buffer, Text) else buffer.size or 0
 
 
 def _same_errno(expected: str, actual: str) -> bool:
@@ -238,8 +237,8 @@ def _same_scalar(text: str, actual: Any, known: _Known) -> bool:
     number = _number(actual)
     if text == "*":
         return number != 0 if number is not None else bool(actual)
-    if bound := _AT_LEAST.fullmatch(text):
-        return number is not None and number >= int(bound[1])
+    if bound := _BOUND.fullmatch(text):
+        return number is not None and (number >= int(bound[2]) if bound[1] == ">=" else number <= int(bound[2]))
     if actual is None:
         return False
     if text.startswith("@"):
@@ -254,8 +253,9 @@ def _same_scalar(text: str, actual: Any, known: _Known) -> bool:
             return str(actual) in (print_data(data), data.decode(errors="backslashreplace"))
         case Buffer(size):
             return print_data(pattern(size)) == str(actual)
-        case Structure():
-            return _value(str(actual)) == value
+        case Structure(name, members):
+            resolved = tuple(known.names.get(member, member) if isinstance(member, str) else member for member in members)
+            return _value(str(actual)) == Structure(name, resolved)
     return text == str(actual) or _same_address(text, str(actual), known)
 
 
@@ -277,14 +277,22 @@ def _number(value: Any) -> int | None:
 
 
 def _same_address(expected: str, actual: str, known: _Known) -> bool:
-    """Addresses alike but for their spelling; * is any host or port, a host's name any of its addresses."""
+    """Addresses alike but for their spelling; * is any host or port, 32768-60999 a port from a range such as
+    ip_local_port_range's (ip(7)), a host's name any of its addresses."""
     wanted, seen = _ADDRESS.fullmatch(expected), _ADDRESS.fullmatch(actual)
     if wanted is None or seen is None:
         return expected == actual
-    if wanted[2] not in ("*", seen[2]):
+    if not _same_port(wanted[2], seen[2]):
         return False
     host, given = _bare(wanted[1]), _bare(seen[1])
     return host in ("*", given) or given in {_bare(address) for address in known.hosts.get(wanted[1], ())}
+
+
+def _same_port(wanted: str, seen: str) -> bool:
+    lowest, dash, highest = wanted.partition("-")
+    if dash:
+        return seen.isdecimal() and int(lowest) <= int(seen) <= int(highest)
+    return wanted in ("*", seen)
 
 
 def _bare(host: str) -> str:

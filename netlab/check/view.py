@@ -132,7 +132,11 @@ class View:
 
     def path(self, socket: str, until: int) -> tuple[list[int], list[str]]:
         """A socket's whole ordered history of states, by the transitions seen: their indices, and RFC names with no state twice
-        in a row. Before its first transition a socket is CLOSED."""
+        in a row. Before its first transition a socket is CLOSED.
+
+        A transition that is told twice running is one: of an accepted socket both the timer of its request and, when the final ACK
+        makes the socket itself, the tracepoint tell LISTEN -> SYN-RECEIVED.
+        """
         identity = self.identity(socket, until)
         if self.named(socket, until) is None:
             return [], []
@@ -140,8 +144,10 @@ class View:
         for index, seen in self.each(SocketState):
             if identity is not None and self._identities.socket(index) is identity and seen.time <= until:
                 indices.append(index)
-                for name in (seen.old, seen.new):
-                    state = RFC_NAMES.get(name, name)
+                both = [RFC_NAMES.get(name, name) for name in (seen.old, seen.new)]
+                if both == states[-2:]:
+                    continue
+                for state in both:
                     if state != states[-1]:
                         states.append(state)
         return indices, states

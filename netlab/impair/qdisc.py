@@ -14,7 +14,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from netlab.errors import HostError, LabError
@@ -22,7 +22,7 @@ from netlab.lab.build import RefusedError, attribute, exchange
 from netlab.topology.spec import Shape
 from netlab.units import Duration
 
-__all__ = ["apply", "netem", "tbf"]
+__all__ = ["NONE", "apply", "netem", "tbf"]
 
 RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC, NLMSG_ERROR, NLMSG_DONE = 36, 37, 38, 2, 3
 NLM_F_REQUEST, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_CREATE = 0x1, 0x300, 0x100, 0x400
@@ -40,7 +40,7 @@ _TCMSG = struct.Struct("=B3xiIII")
 _NETEM_QOPT = struct.Struct("=6I")
 _NETEM_HANDLE, _TBF_HANDLE, _TBF_CLASS = 0x10000, 0x20000, 0x20001  # one each: a handle keeps its kind
 _LARGEST = 0xFFFFFFFF
-_NONE = Duration(0)
+NONE = Duration(0)
 _TICK_SHIFT = 6  # PSCHED_SHIFT of net/pkt_sched.h: a tick is 64 ns
 _LONGEST_JITTER = 1 << 31  # sch_netem.c takes random % (2 * (u32)jitter), in ns
 _FRAME_HEADER = 18  # Ethernet's, with a VLAN's tag
@@ -87,9 +87,9 @@ def tbf(ifindex: int, shape: Shape, *, mtu: int = 1500) -> bytes:
     return made + _qdisc(ifindex, "pfifo", struct.pack("=I", limit), handle=0, parent=_TBF_CLASS)
 
 
-def apply(route: socket.socket, ifindex: int, shape: Shape, *, mtu: int = 1500) -> tuple[str, ...]:
+def apply(route: socket.socket, ifindex: int, shape: Shape, *, mtu: int = 1500, by: str = "") -> tuple[str, ...]:
     """Shape what leaves an interface, by a netlink route socket of its namespace, instead of what shaped it before. A shape of
-    nothing lets all go at once. Gives what the kernel did without, in words.
+    nothing lets all go at once. Gives what the kernel did without, in words. ``by`` is "netem" or "tbf" where it is to be that one.
 
     That can only be the seed: the packets fall to the same odds, but not to the same dice each time. Raises HostError when the
     kernel lacks what the shape needs otherwise, LabError when it refuses for another reason.
@@ -98,23 +98,27 @@ def apply(route: socket.socket, ifindex: int, shape: Shape, *, mtu: int = 1500) 
     if not asked:
         _remove(route, ifindex, shape)
         return ()
-    if shape.jitter.ns >= _LONGEST_JITTER:
-        raise HostError(f"{shape.place}: netem varies a delay by less than 2.147 s, not by {shape.jitter}", "a shorter jitter")
-    try:
-        _send(route, netem(ifindex, shape), "netem", shape)
-    except _UnknownError:
-        if asked not in (["rate"], ["rate", "limit"]):
-            what = f"{', '.join(asked[:-1])} and {asked[-1]} need" if len(asked) > 1 else f"{asked[0]} needs"
-            raise HostError(f"{shape.place}: this kernel has no netem, which {what}", _NETEM_FIX) from None
-    else:
-        if shape.seed is None or _has_seed(route, ifindex):
-            return ()
-        return (f"{shape.place}: this kernel's netem takes no seed (Linux 6.7): its losses and delays differ from run to run",)
+    if by != "tbf":
+        try:
+            return _by_netem(route, ifindex, shape, asked)
+        except _UnknownError:
+            if by == "netem" or asked not in (["rate"], ["rate", "limit"]):
+                what = f"{', '.join(asked[:-1])} and {asked[-1]} need" if len(asked) > 1 else f"{asked[0]} needs"
+                raise HostError(f"{shape.place}: this kernel has no netem, which {what}", _NETEM_FIX) from None
     try:
         _send(route, tbf(ifindex, shape, mtu=mtu), "tbf", shape)
     except _UnknownError:
         raise HostError(f"{shape.place}: this kernel has neither netem nor tbf, one of which rate needs", _EITHER_FIX) from None
     return ()
+
+
+def _by_netem(route: socket.socket, ifindex: int, shape: Shape, asked: Sequence[str]) -> tuple[str, ...]:
+    if shape.jitter.ns >= _LONGEST_JITTER:
+        raise HostError(f"{shape.place}: netem varies a delay by less than 2.147 s, not by {shape.jitter}", "a shorter jitter")
+    _send(route, netem(ifindex, shape), "netem", shape)
+    if shape.seed is None or not {"jitter", "loss", "duplicate", "corrupt", "reorder"} & set(asked) or _has_seed(route, ifindex):
+        return ()
+    return (f"{shape.place}: this kernel's netem takes no seed (Linux 6.7): its losses and delays differ from run to run",)
 
 
 class _UnknownError(Exception):
@@ -124,7 +128,7 @@ class _UnknownError(Exception):
 def _quantities(shape: Shape) -> list[str]:
     """The names of the quantities that a shape gives, as in a topology file."""
     names = ("delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "rate", "limit")
-    return [name for name in names if getattr(shape, name) not in (0, _NONE)]
+    return [name for name in names if getattr(shape, name) not in (0, NONE)]
 
 
 def _probability(share: float) -> int:

@@ -333,7 +333,7 @@ def _await(wanted: Iterable[tuple[int, Sequence[int]]], spaces: Sequence[Space],
     that is neither up nor down but unknown, and routes may count as dead."""
     for number, indices in wanted:
         pause = 0.0001
-        while missing := set(indices) - _ready(spaces[number].route):
+        while missing := set(indices) - ready(spaces[number].route):
             if time.monotonic() > deadline:
                 raise NotReadyError([(number, index) for index in sorted(missing)])
             select.select([], [], [], pause)
@@ -345,11 +345,18 @@ def _await_addresses(groups: Mapping[int, Sequence[bytes]], spaces: Sequence[Spa
     link-local one sends nothing, and a neighbour that asks for any gets no answer, and asks again only after a second."""
     for number, space in reversed(list(enumerate(spaces))):
         wanted, pause = groups.get(number, ()), 0.0001
-        while unsettled := _tentative(space.route) or (_silent(space.route, wanted) if wanted else None):
+        while missing := unsettled(space.route, wanted):
             if time.monotonic() > deadline:
-                raise NotReadyError([(number, int.from_bytes(each[:4], sys.byteorder)) for each in sorted(unsettled)])
+                raise NotReadyError([(number, index) for index in sorted(missing)])
             select.select([], [], [], pause)
             pause = min(pause * 2, 0.005)
+
+
+def unsettled(route: socket.socket, groups: Sequence[bytes]) -> set[int]:
+    """The indexes of the interfaces whose IPv6 addresses cannot be used yet, or not be asked for: those that have not joined their
+    groups, each of which stands after its interface's index."""
+    found = _tentative(route) or (_silent(route, groups) if groups else set())
+    return {int.from_bytes(each[:4], sys.byteorder) for each in found}
 
 
 def _tentative(route: socket.socket) -> set[bytes]:
@@ -387,7 +394,7 @@ def _dump(route: socket.socket, kind: int) -> Iterator[tuple[bytes, int]]:
             offset += (length + 3) & ~3
 
 
-def _ready(route: socket.socket) -> set[int]:
+def ready(route: socket.socket) -> set[int]:
     """The indexes of a namespace's interfaces that can carry packets."""
     route.send(_ASK_LINKS)
     found: set[int] = set()

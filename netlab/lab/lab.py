@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from netlab.errors import LabError
 from netlab.lab import namespaces
+from netlab.lab.closing import close_together
 from netlab.lab.keeper import Keeper
 from netlab.lab.process import Process, run
 from netlab.lab.program import FAR, NEAR, program_of
@@ -139,6 +140,14 @@ class Middle:
     def __init__(self, wire: WirePlan, space: Space) -> None:
         self.wire, self.space = wire, space
         self.sockets: tuple[Socket, Socket] | None = None
+        self.engine = ""
+        """What in the kernel carries its quantities out, in words."""
+
+    def face(self, opened: list[Socket]) -> None:
+        """Open the sockets, which are ``opened`` then: what comes from now on is for whoever reads them."""
+        opened.append(near := self.space.packet_socket(NEAR, ignore_outgoing=True))
+        opened.append(far := self.space.packet_socket(FAR, ignore_outgoing=True))
+        self.sockets = (near, far)
 
 
 class Lab:
@@ -172,6 +181,7 @@ class Lab:
         self._lock = threading.RLock()
         self._spawner: Spawner | None = None
         self._opened: list[int] = []
+        self._facing: list[Socket] = []
 
     @property
     def keeper(self) -> Keeper:
@@ -223,6 +233,7 @@ class Lab:
         self.noted, self.middles = [], {}
         with ExitStack() as stack:
             stack.callback(self._close)
+            stack.callback(self._close_facing)
             if self._programs or self._stay or self._forks:
                 self._begin()
             if self._forks:
@@ -237,9 +248,7 @@ class Lab:
                     self.middles[wire.link] = Middle(wire, Space(held, program.middles[wire.link]))
             for middle in self.middles.values():
                 if middle.wire.user_space:
-                    near = stack.enter_context(middle.space.packet_socket(NEAR, ignore_outgoing=True))
-                    far = stack.enter_context(middle.space.packet_socket(FAR, ignore_outgoing=True))
-                    middle.sockets = (near, far)
+                    middle.face(self._facing)
             if self._stay:
                 self._begin().ask("nodes", nodes=rooms_of(self.nodes.values()))
                 self._told.update(range(len(self.nodes)))
@@ -260,6 +269,10 @@ class Lab:
             raise LabError("only a lab that was built to stay can outlive the process that built it")
         self.keeper.hand_over(listener, description)
 
+    def face(self, middle: Middle) -> None:
+        """Open the sockets of a middle that were not open yet; they are closed with the lab."""
+        middle.face(self._facing)
+
     def start(self) -> None:
         """Run the nodes' start commands and wait until their programs are ready; links that are impaired should be so by now.
 
@@ -272,6 +285,10 @@ class Lab:
             if self._keeper is None:
                 self._keeper = Keeper.begin()
             return self._keeper
+
+    def _close_facing(self) -> None:
+        facing, self._facing = self._facing, []
+        close_together([one.detach() for one in facing])
 
     def _close(self) -> None:
         """The programs first, since they hold the namespaces too."""

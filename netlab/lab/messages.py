@@ -15,7 +15,7 @@ _APPEND = 0xC01  # with NLM_F_CREATE and NLM_F_APPEND
 _IFF_UP = 1
 _NODAD = 0x02  # IFA_F_NODAD: usable at once, without duplicate address detection
 _AF = {4: 2, 6: 10}
-_AF_BRIDGE = 7
+AF_BRIDGE = 7
 _PERMANENT, _NO_ARP, _SELF = 0x80, 0x40, 0x02  # NUD_PERMANENT, NUD_NOARP, NTF_SELF
 _TABLE_MAIN, _PROTOCOL_STATIC = 254, 4
 ROUTE_KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
@@ -38,6 +38,16 @@ def up(index: int, master: int = 0, *, up: bool = True) -> bytes:
     if master:
         return _MASTER.pack(40, RTM_NEWLINK, _REQUEST, 0, 0, 0, 0, index, flags, flags, 8, 10, master)  # IFLA_MASTER
     return _UP.pack(32, RTM_NEWLINK, _REQUEST, 0, 0, 0, 0, index, flags, flags)
+
+
+def down(index: int) -> bytes:
+    """Set an interface down: the kernel forgets its IPv6 addresses, the routes that lead there, and its neighbours."""
+    return _UP.pack(32, RTM_NEWLINK, _REQUEST, 0, 0, 0, 0, index, 0, _IFF_UP)
+
+
+def mtu(index: int, value: int) -> bytes:
+    """Set an interface's MTU, in bytes of IP packet."""
+    return _UP.pack(40, RTM_NEWLINK, _REQUEST, 0, 0, 0, 0, index, 0, 0) + struct.pack("=HHI", 8, 4, value)  # IFLA_MTU
 
 
 def address(wanted: Interface, index: int) -> bytes:
@@ -124,7 +134,7 @@ def neighbour(whose: Address, hardware: bytes, index: int) -> bytes:
 def flooded(index: int, remote: Address) -> bytes:
     """A VXLAN device's frames to unknown or many go to this address too (bridge(8), fdb append)."""
     body = _attribute(2, bytes(6)) + _attribute(1, remote.packed)  # NDA_LLADDR, NDA_DST
-    head = (28 + len(body), RTM_NEWNEIGH, _APPEND, 0, 0, _AF_BRIDGE, index, _PERMANENT | _NO_ARP, _SELF, 0)
+    head = (28 + len(body), RTM_NEWNEIGH, _APPEND, 0, 0, AF_BRIDGE, index, _PERMANENT | _NO_ARP, _SELF, 0)
     return _NEIGHBOUR.pack(*head) + body
 
 
@@ -132,7 +142,7 @@ def port_vlan(index: int, vlan: int, *, untagged: bool) -> bytes:
     """A VLAN of a bridge's port; untagged, it is also that of the frames without a tag that come in there (bridge(8), vlan add)."""
     flags = 0x2 | 0x4 if untagged else 0  # BRIDGE_VLAN_INFO_PVID, BRIDGE_VLAN_INFO_UNTAGGED
     body = _attribute(26, _attribute(2, struct.pack("=HH", flags, vlan)))  # IFLA_AF_SPEC, IFLA_BRIDGE_VLAN_INFO
-    return _UP.pack(32 + len(body), RTM_SETLINK, _REQUEST, 0, 0, _AF_BRIDGE, 0, index, 0, 0) + body
+    return _UP.pack(32 + len(body), RTM_SETLINK, _REQUEST, 0, 0, AF_BRIDGE, 0, index, 0, 0) + body
 
 
 def bridge(name: str, index: int, *, stp: bool, vlan_filtering: bool) -> bytes:

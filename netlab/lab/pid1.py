@@ -90,11 +90,11 @@ def _prepare() -> list[str]:
 
 def _inherit(child: int, will: socket.socket) -> "NoReturn":
     """Outside the PID namespace: when the process that is the first inside has ended, however it has, let the network namespaces
-    in which there were sockets go quickly; then end as it did."""
+    in which there were sockets go quickly, and sockets that were given to us because each takes its time; then end as it did."""
     import resource
 
     from netlab.lab import parcels
-    from netlab.lab.closing import hurry
+    from netlab.lab.closing import close_together, hurry
 
     nowhere = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):  # a lab that stays must not keep its owner's pipes and terminal open
@@ -103,15 +103,17 @@ def _inherit(child: int, will: socket.socket) -> "NoReturn":
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     used: list[int] = []
+    slow: list[int] = []
     alive = True
     while alive:
         try:
             word, fds = parcels.receive(will)
         except OSError:
             continue  # too many: what comes now takes its time
-        used += fds
+        (slow if word and word.get("slow") else used).extend(fds)
         alive = word is not None
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    close_together(slow)
     hurry(used)
     os._exit(status and 1)
 

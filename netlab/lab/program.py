@@ -1,5 +1,6 @@
 """Turns a plan into a program: all messages packed, every namespace a number. It asks nothing of the kernel."""
 
+import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,8 +90,8 @@ def program_of(plan: Plan) -> Program:
     off_and_on: dict[frozenset[str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for node in plan.nodes:
         numbers[node.name] = number = space(node.name, node.sysctls, *_node(node))
-        if solicited := _solicited(node):
-            made.groups.append((number, solicited))
+        if groups := solicited(node):
+            made.groups.append((number, groups))
         if node.late_sysctls:
             made.late.append((number, node.late_sysctls))
         for interface in node.interfaces:
@@ -105,8 +106,23 @@ def program_of(plan: Plan) -> Program:
         made.middles[wire.link] = middle = space(wire.middle, silent, *_middle(wire))
         made.wires.append((*_end(wire.a, numbers), middle, NEAR, NEAR_INDEX, b"", wire.mtu))
         made.wires.append((middle, FAR, FAR_INDEX, b"", *_end(wire.b, numbers), wire.mtu))
-        made.offloads += [(middle, name, *_features(frozenset())) for name in (NEAR, FAR)]
+        # Segments that a sender leaves whole pass a program whole; receive offloads would make them larger than what came.
+        kept = wire.a.interface.offloads - {"rx", "gro"} if wire.user_space else frozenset[str]()
+        made.offloads += [(middle, name, *_features(kept)) for name in (NEAR, FAR)]
     return made
+
+
+def restoring(node: NodePlan) -> list[bytes]:
+    """The messages that give a node all its addresses, routes and permanent neighbours: what is there already the kernel refuses
+    with EEXIST."""
+    first, later, _, last = _node(node)
+    return [message for message in (*first, *later, *last) if _is_lost(message)]
+
+
+def _is_lost(message: bytes) -> bool:
+    """Whether what a message made goes away when an interface goes down. A VXLAN's table of frames to many does not."""
+    (kind,) = struct.unpack_from("=H", message, 4)
+    return kind in (messages.RTM_NEWADDR, messages.RTM_NEWROUTE, messages.RTM_NEWNEIGH) and message[16] != messages.AF_BRIDGE
 
 
 def _end(end: WireEnd, numbers: dict[str, int]) -> tuple[int, str, int, bytes]:
@@ -192,7 +208,7 @@ def _node(node: NodePlan) -> tuple[list[bytes], list[bytes], Sequence[int], list
     return first, later, ready, last
 
 
-def _solicited(node: NodePlan) -> tuple[bytes, ...]:
+def solicited(node: NodePlan) -> tuple[bytes, ...]:
     """The groups in which a node's IPv6 addresses are asked for (RFC 4291, section 2.7.1), each after its interface's index."""
     if node.kind in ("switch", "peer"):
         return ()

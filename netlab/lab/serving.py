@@ -60,6 +60,8 @@ class Server:
         self.clients = {control.fileno(): control}
         self.listener: socket.socket | None = None
         self.description = -1
+        self.wire: socket.socket | None = None
+        self.wired = -1
         # posix_spawn takes only descriptors below the limit that its program is to have, and those that come may be above
         self.low = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(4)]
         # A large lab has more namespaces than programs usually may open files; its programs get what they would have had.
@@ -315,6 +317,35 @@ class Server:
     def do_describe(self, *, fds: list[int]) -> Answer:
         """The file that describes a lab that stays."""
         return {}, [os.dup(self.description)]
+
+    def do_slow(self, *, fds: list[int]) -> Answer:
+        """Have the heir keep AF_PACKET sockets, and close them together after us (lab/closing.py): so no process of the lab that is
+        killed takes its time over one after another."""
+        with suppress(OSError):
+            parcels.send(self.heir, {"slow": True}, fds, socket.MSG_DONTWAIT)
+        return {}, []
+
+    def do_wired(self, *, fds: list[int], node: int) -> Answer:
+        """Be told of the process that forwards the frames of this lab's links, one of the programs of ``node`` with a log: ``fds``
+        has a socket that leads to it."""
+        self.wire, self.wired = socket.socket(fileno=os.dup(fds[0])), node
+        return {}, []
+
+    def do_wire(self, *, fds: list[int]) -> Answer:
+        """A connection of the asker's own to the process that forwards frames; none where there is no such process."""
+        if self.wire is None:
+            return {}, []
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                parcels.send(self.wire, {}, [theirs.fileno()], socket.MSG_DONTWAIT)
+            except OSError as error:
+                ours.close()
+                log = self.logs[self.wired][0][1]
+                said = os.pread(log, 4096, max(0, os.fstat(log).st_size - 4096)).decode(errors="replace").strip()
+                why = said.rpartition("\n")[2] or os.strerror(error.errno or 0)
+                raise OSError(error.errno, f"the process that carries its frames is gone or stuck: {why}") from None
+        return {}, [ours.detach()]
 
     def do_network(self, *, fds: list[int], node: int) -> Answer:
         """A node's network namespace."""

@@ -71,6 +71,10 @@ _FROM_HEADERS = {
     "FIONREAD": 0x541B, "SIOCOUTQ": 0x5411, "TIOCOUTQ": 0x5411, "FIONBIO": 0x5421, "FIOASYNC": 0x5452, "FIOCLEX": 0x5451,
     "FIONCLEX": 0x5450, "SIOCOUTQNSD": 0x894B, "SIOCGIFNAME": 0x8910, "SIOCGIFFLAGS": 0x8913, "SIOCGIFADDR": 0x8915,
     "SIOCGIFMTU": 0x8921, "SIOCGIFHWADDR": 0x8927, "SIOCGIFINDEX": 0x8933,
+    # include/uapi/linux/sched.h
+    "CLONE_NEWNET": 0x40000000,
+    # include/uapi/asm-generic/signal-defs.h
+    "SA_RESTART": 0x10000000,
     # include/uapi/linux/eventpoll.h
     "EPOLL_CTL_ADD": 1, "EPOLL_CTL_DEL": 2, "EPOLL_CTL_MOD": 3,
     # include/uapi/asm-generic/poll.h, fcntl.h; include/linux/errno.h (an internal number that reaches programs even so)

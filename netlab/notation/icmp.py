@@ -1,4 +1,4 @@
-"""ICMP's types and codes by the names that tcpdump's readers use, as tables. It does not know packets."""
+"""The types and codes of ICMP, and of IGMP, by the names that tcpdump's readers use, as tables. It does not know packets."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -45,9 +45,20 @@ _ICMP6: dict[str, tuple[int, dict[str, int]]] = {
     "mld2-report": (143, {}),
 }  # fmt: skip
 
+# IANA "Internet Group Management Protocol (IGMP) Type Numbers"
+_IGMP: dict[str, tuple[int, dict[str, int]]] = {
+    "query": (0x11, {}),
+    "v1-report": (0x12, {}),
+    "v2-report": (0x16, {}),
+    "leave": (0x17, {}),
+    "v3-report": (0x22, {}),
+}
+
 _ARP: dict[str, tuple[int, dict[str, int]]] = {"request": (1, {}), "reply": (2, {})}
 
-KINDS: Mapping[str, Mapping[str, tuple[int, Mapping[str, int]]]] = MappingProxyType({"icmp": _ICMP, "icmp6": _ICMP6, "arp": _ARP})
+KINDS: Mapping[str, Mapping[str, tuple[int, Mapping[str, int]]]] = MappingProxyType(
+    {"icmp": _ICMP, "icmp6": _ICMP6, "igmp": _IGMP, "arp": _ARP}
+)
 """Protocol -> name -> (type, or ARP's operation; codes by name)."""
 
 ALIASES: Mapping[str, str] = MappingProxyType(
@@ -57,3 +68,16 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 """Other spellings of the same types."""
+
+ERRORS: Mapping[str, tuple[tuple[int, int], tuple[int, int] | None]] = MappingProxyType(
+    {
+        "net-unreachable": ((3, 0), (1, 0)),
+        "host-unreachable": ((3, 1), (1, 3)),
+        "protocol-unreachable": ((3, 2), (4, 1)),
+        "port-unreachable": ((3, 3), (1, 4)),
+        "fragmentation-needed": ((3, 4), (2, 0)),
+        "admin-prohibited": ((3, 13), (1, 1)),
+        "time-exceeded": ((11, 0), (3, 0)),
+    }
+)
+"""What a rule may answer a packet with: name -> (type, code) by ICMP (RFC 792, 1191, 1812) and by ICMPv6 (RFC 4443)."""

@@ -11,7 +11,7 @@ from netlab.notation.calls import Bound
 @dataclass(frozen=True, slots=True)
 class PacketPattern:
     """One packet, or ``...`` (any packets). ``source``, ``target`` are ``node``, ``node.interface`` or ``node:port`` as written,
-    "" when free; ``protocol`` is tcp, udp, icmp, icmp6, arp, or "" when free.
+    "" when free; ``protocol`` is tcp, udp, icmp, icmp6, igmp, arp, or "" when free.
 
     ``flags`` are tcpdump's (S . P F R U E W), in any order, as a frozenset of letters; None when free. ``options`` are TCP
     options by tcpdump's names to their value as text ("mss": "1460", "sackOK": ""), ``options_only`` forbids others.

@@ -12,9 +12,9 @@ from netlab.notation.parse_results import read_result
 from netlab.notation.parse_values import looks_constant, parse_value
 from netlab.notation.signatures import SIGNATURES, Parameter, Signature
 from netlab.notation.spelling import did_you_mean
-from netlab.notation.values import BadPointer, Buffer, Constant, Name, Number, Rights, SocketAddress, Structure, Text, Value
+from netlab.notation.values import BadPointer, Buffer, Constant, Name, Number, Parts, Rights, SocketAddress, Structure, Text, Value
 
-RESERVED = frozenset({"BUF", "NONE", "NULL", "BADPTR", "buf", "rights", "unspec", "unixfamilyonly", "join", "run"})
+RESERVED = frozenset({"BUF", "NONE", "NULL", "BADPTR", "buf", "rights", "iov", "unspec", "unixfamilyonly", "join", "run"})
 """Words that mean something in the notation and so name no descriptor."""
 
 _JOIN = re.compile(r"join(?=\s|$)(?!\s*[=(])")
@@ -184,7 +184,7 @@ def _check_kinds(scanner: Scanner, assigned: Iterable[tuple[Parameter, Value | N
             case "address in" if isinstance(value, Name):
                 fix = f"write {shown}:8080 for a port of host {shown}, or @{shown} for what getsockname gives"
                 raise scanner.error(what, fix, start)
-            case "address in" if isinstance(value, Number | Constant | Structure | Rights):
+            case "address in" if isinstance(value, Number | Constant | Structure | Rights | Parts):
                 raise scanner.error(what, "write for example 10.0.0.1:80, [::1]:80, server:8080, @s or unix:path", start)
             case "fd" if not isinstance(value, Number | Constant | Name):
                 raise scanner.error(what, "write a descriptor's name, or its number", start)

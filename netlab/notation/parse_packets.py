@@ -11,8 +11,8 @@ from netlab.notation.pattern import pattern
 from netlab.notation.spelling import did_you_mean
 from netlab.notation.values import Buffer, Text
 
-PROTOCOLS = ("tcp", "udp", "icmp", "icmp6", "arp")
-FIELDS = ("seq", "ack", "len", "win", "ttl", "tos", "id", "mtu", "urg", "type", "code", "op")
+PROTOCOLS = ("tcp", "udp", "icmp", "icmp6", "igmp", "arp")
+FIELDS = ("seq", "ack", "len", "win", "ttl", "tos", "id", "df", "mf", "fragment", "mtu", "urg", "type", "code", "op")
 OPTIONS = ("mss", "sackOK", "wscale", "TS", "sack", "nop", "eol", "tfo", "md5", "mptcp")
 FLAGS = "SFRPUEW."
 

@@ -15,6 +15,7 @@ from netlab.notation.values import (
     Constant,
     Name,
     Number,
+    Parts,
     Rights,
     SocketAddress,
     Structure,
@@ -25,7 +26,7 @@ from netlab.notation.values import (
 VARIANTS = ("v4", "v6", "any4", "any6", "mapped", "port0")
 """What may follow @x: the same port at another address, or (port0) the same address without its port."""
 
-STRUCTURES = {"linger": 2, "timeval": 2, "timespec": 2, "int": 1, "byte": 1, "rlimit": 2, "ucred": 3}
+STRUCTURES = {"linger": 2, "timeval": 2, "timespec": 2, "int": 1, "byte": 1, "rlimit": 2, "ucred": 3, "ip_mreq": 2}
 """Structures by name, with how many members each has."""
 
 _NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\d+)(?![\w.:])")
@@ -136,8 +137,26 @@ def _construct(scanner: Scanner, word: str, start: int) -> Value:
                 scanner.expect(")", "the names of rights")
                 break
         return Rights(tuple(names))
-    fix = did_you_mean(word, ("buf", "rights")) or "a call stands in a step of its own; an argument may be buf(n) or rights(a, b)"
+    if word == "iov":
+        return _parts(scanner)
+    own = "a call stands in a step of its own; an argument may be buf(n) or rights(a, b)"
+    fix = did_you_mean(word, ("buf", "rights", "iov")) or own
     raise scanner.error(f"{word}(...) is no argument", fix, start)
+
+
+def _parts(scanner: Scanner) -> Parts:
+    parts: list[Text | Buffer | BadPointer] = []
+    while not scanner.take(")"):
+        scanner.skip()
+        start = scanner.position
+        part = parse_value(scanner)
+        if not isinstance(part, Text | Buffer | BadPointer):
+            raise scanner.error("iov takes buffers", 'write for example iov("ab", "cde") or iov(buf(2), buf(8))', start)
+        parts.append(part)
+        if not scanner.take(","):
+            scanner.expect(")", "the buffers of iov")
+            break
+    return Parts(tuple(parts))
 
 
 def _number_or_constant(scanner: Scanner) -> Number | Constant:
@@ -249,15 +268,29 @@ def _structure(scanner: Scanner) -> Structure:
         fix = did_you_mean(word, STRUCTURES) or f"write one of {', '.join(STRUCTURES)}, such as {{linger:1,0}}"
         raise scanner.error(f'"{word}" is no structure that netlab knows', fix, start)
     scanner.expect(":", f"{{{name[0]}")
-    members: list[int] = []
+    members: list[int | str] = []
     while True:
-        member = scanner.match(_INTEGER)
-        if member is None:
-            raise scanner.error(f"the members of {name[0]} are numbers, found {scanner.found()}")
-        members.append(number(member[0]))
+        members.append(_member(scanner, name[0]))
         if not scanner.take(","):
             break
     scanner.expect("}", f"the members of {name[0]}")
     if len(members) != STRUCTURES[name[0]]:
         raise scanner.error(f"{name[0]} has {STRUCTURES[name[0]]} members, here are {len(members)}", offset=start)
     return Structure(name[0], tuple(members))
+
+
+def _member(scanner: Scanner, structure: str) -> int | str:
+    """A number; of ip_mreq (ip(7)) an IPv4 address too, of ucred (unix(7)) a process by its name."""
+    scanner.skip()
+    start = scanner.position
+    if structure == "ip_mreq" and (quad := scanner.match(_IPV4)):
+        try:
+            return int(ipaddress.IPv4Address(quad[1]))
+        except ValueError as error:
+            raise scanner.error(f"{quad[1]} is no IPv4 address: {error}", offset=start) from None
+    if structure == "ucred" and (name := scanner.match(IDENTIFIER)):
+        return name[0]
+    member = scanner.match(_INTEGER)
+    if member is None:
+        raise scanner.error(f"the members of {structure} are numbers, found {scanner.found()}")
+    return number(member[0])

@@ -13,6 +13,7 @@ from netlab.notation.values import (
     Constant,
     Name,
     Number,
+    Parts,
     Rights,
     SocketAddress,
     Structure,
@@ -60,6 +61,8 @@ def print_value(value: Value) -> str:
             return f"{{{name}:{','.join(str(member) for member in members)}}}"
         case Rights(names):
             return f"rights({', '.join(names)})"
+        case Parts(parts):
+            return f"iov({', '.join(print_value(part) for part in parts)})"
         case SocketAddress():
             return _address(value) + ("" if value.length is None else f", {value.length}")
 

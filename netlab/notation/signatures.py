@@ -14,6 +14,7 @@ from netlab.notation.values import Value
 Kind = Literal[
     "fd", "int", "address in", "address out", "length", "buffer in", "buffer out", "option in", "option out", "message in",
     "message out", "pollfd", "event in", "events out", "fd set", "milliseconds", "path", "pair out", "argument", "limit",
+    "stat out",
 ]  # fmt: skip
 """What an argument is. "length" is an explicit length of the pointer before it; "pollfd" is a descriptor and its events, and may
 be repeated; "argument" is whatever fcntl's command or ioctl's request wants."""
@@ -204,6 +205,10 @@ def _table() -> tuple[Signature, ...]:
         ),
         _signature("read", _FD, _RECEIVED, returns="count", blocks=True, source="POSIX.1-2024 read; read(2)"),
         _signature("write", _FD, _SENT, returns="count", blocks=True, source="POSIX.1-2024 write; write(2)"),
+        _signature(
+            "pread", _FD, _RECEIVED, _integer("offset"), returns="count", blocks=True, source="POSIX.1-2024 pread; pread(2)"
+        ),
+        _signature("pwrite", _FD, _SENT, _integer("offset"), returns="count", blocks=True, source="POSIX.1-2024 pwrite; pwrite(2)"),
         _signature("shutdown", _FD, _integer("how"), source="POSIX.1-2024 shutdown; shutdown(2)"),
         _signature("close", _FD, blocks=True, source="POSIX.1-2024 close; close(2); SO_LINGER in socket(7)"),
         _signature("dup", _FD, returns="fd", source="POSIX.1-2024 dup; dup(2)"),
@@ -285,7 +290,18 @@ def _table() -> tuple[Signature, ...]:
             returns="fd",
             source="POSIX.1-2024 open; open(2)",
         ),
+        _signature("unlink", _required("path", "path"), source="POSIX.1-2024 unlink; unlink(2)"),
+        _signature("umask", _integer("mask"), returns="int", source="POSIX.1-2024 umask: gives the mask before; umask(2)"),
         _signature("lseek", _FD, _integer("offset"), _integer("whence"), returns="int", source="POSIX.1-2024 lseek; lseek(2)"),
+        _signature("fstat", _FD, _optional("status", "stat out"), source="POSIX.1-2024 fstat; fstat(2), stat(3type)"),
+        _signature(
+            "system",
+            _required("command", "path"),
+            returns="int",
+            blocks=True,
+            source="POSIX.1-2024 system: the shell's status as waitpid() gives it, exit 1 is 256; system(3)",
+        ),
+        _signature("unshare", _integer("flags"), source="unshare(2), network_namespaces(7); for the calling thread"),
         _signature("getpid", returns="pid", source="POSIX.1-2024 getpid; getpid(2)"),
         _signature(
             "setrlimit",
@@ -296,12 +312,32 @@ def _table() -> tuple[Signature, ...]:
         ),
         _signature("seteuid", _integer("uid"), source="POSIX.1-2024 seteuid; seteuid(2)"),
         _signature("fill_fds", libc=False, source="netlab: opens descriptors until the table is full, EMFILE in open(2)"),
+        _signature(
+            "exported",
+            _required("name", "path"),
+            libc=False,
+            source="netlab: whether the C library has a function of this name, ENOENT if not; POSIX.1-2024 dlsym",
+        ),
         _signature("exit", _optional("status", "int"), libc=False, source="netlab: ends this process as exit(3) does"),
         _signature(
             "sleep", _required("time", "milliseconds"), libc=False, source="netlab: lets so many milliseconds pass in this process"
         ),
         _signature(
             "default", _integer("signal"), libc=False, source="netlab: gives a signal its default action; agents ignore SIGPIPE"
+        ),
+        _signature(
+            "handle",
+            _integer("signal"),
+            _FLAGS,
+            libc=False,
+            source="netlab: gives a signal a handler that does nothing; SA_RESTART among the flags of sigaction(2)",
+        ),
+        _signature(
+            "interrupt",
+            _integer("signal"),
+            returns="int",
+            libc=False,
+            source="netlab: sends a signal to each thread of this process that is inside a call, pthread_kill(3); how many",
         ),
         _signature("kill", _integer("signal"), libc=False, source="netlab: raises the signal in this process, as raise(3) does"),
     )

@@ -73,10 +73,13 @@ class SocketAddress:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """{linger:1,5} {timeval:0,500000} {int:1}: a structure by its name, with its members in order."""
+    """{linger:1,5} {timeval:0,500000} {ip_mreq:239.1.1.1,10.0.0.1}: a structure by its name, with its members in order.
+
+    Addresses are their numbers. In {ucred:p,0,0} the process may be the name that fork() bound; "self" is the caller.
+    """
 
     name: str
-    members: tuple[int, ...]
+    members: tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +89,11 @@ class Rights:
     names: tuple[str, ...]
 
 
-Value = Number | Constant | Name | Text | Buffer | BadPointer | SocketAddress | Structure | Rights
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """iov("ab", "cde"), iov(buf(2), buf(8)): the buffers that one message is gathered from, or scattered into (struct iovec)."""
+
+    parts: tuple[Text | Buffer | BadPointer, ...]
+
+
+Value = Number | Constant | Name | Text | Buffer | BadPointer | SocketAddress | Structure | Rights | Parts

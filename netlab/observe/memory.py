@@ -64,6 +64,7 @@ class MemoryObserver:
         self._objects, self._cache = objects, cache or cache_folder(dict(os.environ))
         self._held = contextlib.ExitStack()
         self._maps: _Maps | None = None
+        self._sizes: dict[str, int] = {}
         self._reason, self._lost, self._seen, self._available = "it was not started", 0, 0, False
         for pid, name in processes.items():
             self.add(pid, name)
@@ -80,6 +81,7 @@ class MemoryObserver:
                 for tracepoint, code in _programs(layout, maps):
                     held.callback(Program(tracepoint, code).close)
                 self._maps, self._held = maps, held.pop_all()
+                self._sizes = object_sizes(self._caches)
         except NetlabError as error:
             self._reason = str(error)
         else:
@@ -100,7 +102,10 @@ class MemoryObserver:
         readings = [(name, self._maps.counts(pid)) for pid, name in self._processes.items()]
         now = time.time_ns()
         self._seen += len(readings)
-        return [KernelMemory(time=now, host=name.partition("/")[0], process=name, caches=counts) for name, counts in readings]
+        return [
+            KernelMemory(time=now, host=name.partition("/")[0], process=name, caches=counts, sizes=self._sizes)
+            for name, counts in readings
+        ]
 
     def drain(self) -> list[AnyObservation]:
         """Nothing: counts are read by ``snapshot``, when somebody wants to know them."""
@@ -122,6 +127,16 @@ class MemoryObserver:
     def _count_lost(self) -> None:
         if self._maps is not None:
             self._lost = self._maps.lost()
+
+
+def object_sizes(caches: Iterable[str]) -> dict[str, int]:
+    """How many bytes one object of each cache takes (objsize in slabinfo(5)); caches that are not listed there are left out."""
+    try:
+        lines = Path("/proc/slabinfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return {}
+    listed = {row[0]: int(row[3]) for row in map(str.split, lines[2:])}
+    return {cache: listed[cache] for cache in caches if cache in listed}
 
 
 def require_initial_pid_namespace() -> None:

@@ -114,6 +114,11 @@ class Observers:
         if self._steps is not None and isinstance(observation, CallReturned | StepEnded):
             self._steps.after_call()
 
+    @property
+    def in_step(self) -> bool:
+        """Whether it has to know when a wire moves a frame: ``after_frame`` does nothing else."""
+        return self._steps is not None
+
     def after_frame(self) -> None:
         """A wire has taken a frame, or has delivered it."""
         if self._steps is not None:
@@ -136,6 +141,9 @@ class Observers:
             for sample in self._samples.sample(host):
                 kind = f"samples {type(sample).__name__} {sample.cookie}"
                 self._keep(kind, host, sample)
+        for host in wanted.get("timers", ()):
+            for timer in self._diagnosis(host).timers():
+                self._keep(f"timer {timer.cookie}", host, timer)
         for process in wanted.get("fds", ()):
             host = process.split("/")[0]
             self._keep("fds", process, procfs.descriptor_table(host, process, self._pids[process]))

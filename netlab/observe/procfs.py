@@ -77,6 +77,12 @@ def socket_inode(pid: int, fd: int) -> int:
     return int(target[8:-1]) if target.startswith("socket:[") else 0
 
 
+def has_user(pid: int, uid: int) -> bool:
+    """Whether a user exists in the user namespace of a process: a rootless lab has its owner alone (user_namespaces(7))."""
+    rows = (row.split() for row in _text(f"/proc/{pid}/uid_map").splitlines())
+    return any(int(first) <= uid < int(first) + int(many) for first, _, many in rows)
+
+
 def socket_counts(host: str, pid: int) -> SocketCounts:
     """sockstat of the process's namespace. "sockets used" is exact, and counts sockets that no table lists."""
     counts = {}

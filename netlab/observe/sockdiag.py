@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from netlab.errors import LabError
-from netlab.timeline.observations import Address, SocketEntry, SocketTable
+from netlab.timeline.observations import Address, SocketEntry, SocketTable, SocketTimer
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY, NLMSG_ERROR, NLMSG_DONE = 20, 2, 3
@@ -53,6 +53,9 @@ TCP_STATES = {  # include/net/tcp_states.h
     12: "NEW_SYN_RECV",
     13: "BOUND_INACTIVE",
 }
+TIMERS = ("none", "on", "keepalive", "timewait", "persist")
+"""struct inet_diag_msg's idiag_timer by its number, as ss -o writes it (sock_diag(7), ss(8))."""
+_TIMER = struct.Struct("=BB48xI")  # idiag_timer and idiag_retrans after two bytes, and idiag_expires
 _NUMBERS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 
 
@@ -108,6 +111,16 @@ class SocketDiagnosis:
             except _AbsentError:
                 continue  # this kernel has no such protocol or no diagnosis for it
 
+    def timers(self) -> Iterator[SocketTimer]:
+        """The timer of every TCP socket now; of those that have none too. It must be read to its end."""
+        for family, anywhere in _ANY.items():
+            self._send(family, "tcp", 0, _REQUEST_DUMP, (anywhere, 0), (anywhere, 0), _NO_COOKIE)
+            try:
+                for body in self._replies("tcp"):
+                    yield timer(self.node, body)
+            except _AbsentError:
+                continue
+
     def close(self) -> None:
         """Close the netlink socket."""
         self._socket.close()
@@ -161,6 +174,23 @@ def entry(protocol: str, body: bytes) -> SocketEntry:
         cookie=cookie,
         receive_queue=receive,
         send_queue=send,
+    )
+
+
+def timer(node: str, body: bytes) -> SocketTimer:
+    """The timer that a struct inet_diag_msg tells of."""
+    kind, repeats, left = _TIMER.unpack_from(body, 2)
+    of = entry("tcp", body)
+    return SocketTimer(
+        time=time.time_ns(),
+        host=node,
+        local=of.local,
+        remote=of.remote,
+        timer=TIMERS[kind] if kind < len(TIMERS) else str(kind),
+        repeats=repeats,
+        left=left,
+        cookie=of.cookie,
+        inode=of.inode,
     )
 
 

@@ -10,6 +10,7 @@ from netlab.timeline.kernel_events import (
     SocketDestroyed,
     SocketError,
     SocketMemory,
+    SocketTimer,
     TcpInfo,
 )
 from netlab.timeline.observation import Address
@@ -22,7 +23,7 @@ from netlab.timeline.process_events import (
     SystemCall,
 )
 
-KernelEvent = Reset | Retransmission | PacketDropped | SocketError | SocketDestroyed | SocketMemory | TcpInfo
+KernelEvent = Reset | Retransmission | PacketDropped | SocketError | SocketDestroyed | SocketMemory | SocketTimer | TcpInfo
 ProcessEvent = SystemCall | ProcessForked | ProcessExecuted | ProcessExited | SignalDelivered | DescriptorSeen
 
 
@@ -44,6 +45,9 @@ def kernel_line(seen: KernelEvent, named: Callable[[str, int], str]) -> str:
             return f"{seen.protocol} socket destroyed {_in(seen.state)} {_ends(seen, named)}"
         case SocketMemory():
             return f"socket memory {_ends(seen, named)}: {_pairs(seen.memory)}"
+        case SocketTimer():
+            times = f", gone off {seen.repeats} times" if seen.repeats else ""
+            return f"timer {seen.timer} {_ends(seen, named)}: {seen.left} ms left{times}"
         case TcpInfo():
             return f"tcp_info {_ends(seen, named)}: {_pairs(seen.info)}"
 
@@ -101,7 +105,8 @@ def _in(state: str) -> str:
 
 
 def _ends(
-    seen: Reset | Retransmission | SocketError | SocketDestroyed | SocketMemory | TcpInfo, named: Callable[[str, int], str]
+    seen: Reset | Retransmission | SocketError | SocketDestroyed | SocketMemory | SocketTimer | TcpInfo,
+    named: Callable[[str, int], str],
 ) -> str:
     local: Address = seen.local
     return f"{named(*local)} to {named(*seen.remote)}"

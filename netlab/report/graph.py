@@ -5,17 +5,20 @@ where anything stands on a page.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netlab.notation.packets import PacketPattern
 from netlab.notation.printing import print_packet
 from netlab.report.lines import printable
 from netlab.topology.networks import Interface
+from netlab.topology.printed import print_rule
 from netlab.topology.segments import domains_of
 from netlab.topology.spec import Endpoint, Link, Nat, Node, Overlay, Rule, Shape, Topology
 
 __all__ = ["Box", "Graph", "Group", "Line", "Port", "Row", "count", "graph_of"]
 
 USUAL_MTU = 1500
+_ANY = PacketPattern(any=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +212,10 @@ def _impairments(link: Link) -> Iterator[str]:
     ways = {(one, other): _quantities(shapes.get((one, other)), rules.get((one, other), ())) for one, other in ((a, b), (b, a))}
     if ways[a, b] and ways[a, b] == ways[b, a]:
         yield f"both ways: {ways[a, b]}"
-        return
-    for (one, other), words in ways.items():
-        if words:
-            yield f"{one} → {other}: {words}"
+    else:
+        yield from (f"{one} → {other}: {words}" for (one, other), words in ways.items() if words)
+    if len([shape for shape in shapes.values() if shape.delay.ns]) == len(ways):
+        yield f"round trip {link.round_trip}"
 
 
 def _quantities(shape: Shape | None, rules: Sequence[Rule]) -> str:
@@ -239,8 +242,12 @@ def _rate(bits: int) -> str:
 
 
 def _rule(rule: Rule) -> str:
+    """The simplest rules as a sentence, others in the words of a file."""
     which = f" number {', '.join(map(str, sorted(rule.occurrences)))}" if rule.occurrences else ""
     what = "every packet" if rule.match.any else print_packet(rule.match)
+    rest = replace(rule, match=_ANY, action="drop", occurrences=frozenset(), barrier="")
+    if rule.action not in ("drop", "hold") or rest != Rule(match=_ANY, action="drop", place=rule.place):
+        return print_rule(rule)
     return f"drops {what}{which}" if rule.action == "drop" else f"holds {what}{which} at {rule.barrier}"
 
 

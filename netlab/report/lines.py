@@ -31,6 +31,7 @@ from netlab.timeline.observations import (
     SocketMemory,
     SocketState,
     SocketTable,
+    SocketTimer,
     StepBegan,
     StepEnded,
     SystemCall,
@@ -104,7 +105,9 @@ class Lines:
             case Decision():
                 what = f" {seen.packet}" if seen.packet else ""
                 return f"link {seen.link}: {seen.action}{what} (match {seen.occurrence} of rule {seen.rule!r})"
-            case Reset() | Retransmission() | PacketDropped() | SocketError() | SocketDestroyed() | SocketMemory() | TcpInfo():
+            case Reset() | Retransmission() | PacketDropped() | SocketError() | SocketDestroyed():
+                return self._whose(index) + kernel_line(seen, self._line.address)
+            case SocketMemory() | SocketTimer() | TcpInfo():
                 return self._whose(index) + kernel_line(seen, self._line.address)
             case SystemCall():
                 return process_line(seen, self._socket(index))

@@ -83,7 +83,7 @@ def _body(headers: Headers, counted: Counted) -> str:
             words.append(f"len {headers.length}")
         options = ",".join(f"{name} {value}".strip() for name, value in headers.options if name not in ("nop", "eol"))
         return " ".join([*words, f"<{options}>" if options else ""]).strip()
-    if headers.protocol in ("icmp", "icmp6", "arp") and headers.type is not None:
+    if headers.protocol in ("icmp", "icmp6", "igmp", "arp") and headers.type is not None:
         code = f" code {headers.code}" if headers.code is not None else ""
         return f"{headers.protocol} type {headers.type}{code}"
     return f"{headers.protocol} len {headers.length}"

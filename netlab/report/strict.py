@@ -2,17 +2,18 @@
 
 import msgspec
 
-from netlab.check.result import RunResult
+from netlab.check.result import RunResult, ScenarioResult
 from netlab.check.verdicts import Verdict
 
 
 def strict(result: RunResult) -> RunResult:
     """The same result with every PASS that is a known deviation turned into a FAIL that says so."""
-    scenarios = (
-        msgspec.structs.replace(scenario, verdicts=tuple(_strict(verdict) for verdict in scenario.verdicts))
-        for scenario in result.scenarios
-    )
-    return msgspec.structs.replace(result, scenarios=tuple(scenarios))
+    return msgspec.structs.replace(result, scenarios=tuple(strict_scenario(scenario) for scenario in result.scenarios))
+
+
+def strict_scenario(scenario: ScenarioResult) -> ScenarioResult:
+    """The same for one scenario's result."""
+    return msgspec.structs.replace(scenario, verdicts=tuple(_strict(verdict) for verdict in scenario.verdicts))
 
 
 def _strict(verdict: Verdict) -> Verdict:

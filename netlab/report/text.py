@@ -90,11 +90,18 @@ def failure(scenario: ScenarioResult, verdict: Verdict) -> Iterator[Line]:
         yield from _mismatch(mismatch, scenario)
     if verdict.slice:
         yield from timeline(scenario, verdict)
+    yield from _links(scenario)
     if verdict.rule:
         yield Line(f"  rule      {printable(verdict.rule)}", indent=12)
     if verdict.source:
         yield Line(f"  source    {printable(verdict.source)}", indent=12)
     yield Line()
+
+
+def _links(scenario: ScenarioResult) -> Iterator[Line]:
+    """What the links did to packets all the time, and by what."""
+    notes = [note for source in scenario.timeline.sources if source.name in ("lab", "wire") for note in source.notes]
+    yield from (Line(f"  link      {printable(note)}", indent=12) for note in notes)
 
 
 def timeline(scenario: ScenarioResult, verdict: Verdict) -> Iterator[Line]:

@@ -14,7 +14,7 @@ from netlab.units import Duration
 from netlab.validate import validated
 from netlab.yaml_nodes import Node
 
-_MAPPINGS = ("states", "fds", "sockets", "listed", "queue", "counters", "memory", "drops", "tcp_info")
+_MAPPINGS = ("states", "fds", "sockets", "listed", "queue", "counters", "memory", "drops", "tcp_info", "initial_numbers")
 _ABOUT_PACKETS = ("at", "arrived", "including")
 
 
@@ -45,6 +45,8 @@ def read_document(node: Node, expected: Expectation, problems: list[Problem]) ->
 def _changed(base: Expectation, file: ExpectFile, problems: list[Problem]) -> Expectation:
     given = file.model_fields_set
     changes: dict[str, Any] = {key: getattr(file, key) for key in _MAPPINGS if key in given}
+    if "timers" in given:
+        changes["timers"] = {name: timer.model_dump(exclude_none=True) for name, timer in file.timers.items()}
     if "path" in given:
         changes["path"] = {name: tuple(states) for name, states in file.path.items()}
     changes |= {key: tuple(getattr(file, key)) for key in ("distinct", "same") if key in given}

@@ -4,55 +4,58 @@ All that is wrong in a file is reported at once, each with its place. It does no
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from netlab.document import Document
+from netlab.document import Document, Sources
 from netlab.errors import Place, Problem, SpecError
+from netlab.scenario.disturbing import Disturbing
 from netlab.scenario.references import check_references
 from netlab.scenario.schema import ClaimFile, ClaimsFile, NotTestedFile, ScenarioFile
 from netlab.scenario.spec import Claim, NotTested, Scenario
 from netlab.scenario.steps import StepReader, unrolled
 from netlab.topology.expanding.variables import Settings
 from netlab.topology.load import find_topology, parse_topology, read_topology
-from netlab.topology.reading.rules import Impairment, impairment_of, split_direction
-from netlab.topology.schema.link import Impair
-from netlab.topology.spec import Link, Topology
+from netlab.topology.spec import Topology
 from netlab.units import Duration
-from netlab.validate import Problems, did_you_mean, named, shown, validated
+from netlab.validate import Problems, shown, validated
 from netlab.yaml_nodes import Node
 
 
-def load_scenarios(path: str | Path, settings: Mapping[str, str] | Settings | None = None) -> tuple[Scenario, ...]:
+def load_scenarios(
+    path: str | Path, settings: Mapping[str, str] | Settings | None = None, sources: Sources | None = None
+) -> tuple[Scenario, ...]:
     """The scenarios of a file: one, or as many as a file of claims has. Raises SpecError with everything that is wrong.
 
-    ``settings`` are values for variables of their topologies, as for load_topology; they go before a scenario's own.
+    ``settings`` are values for variables of their topologies, as for load_topology; they go before a scenario's own. ``sources``
+    gets what every file that is read holds.
     """
-    document = Document.read(path)
+    document = Document.read(path, sources=sources)
     shared = settings if isinstance(settings, Settings) else Settings.of(settings)
     if isinstance(document.data, dict) and ("claims" in document.data or "not_tested" in document.data):
-        scenarios = _claims(document, shared)[0]
+        scenarios = _claims(document, shared, sources)[0]
     else:
-        scenarios = (_scenario(document, shared),)
+        scenarios = (_scenario(document, shared, sources),)
     if shared is not settings:
         shared.check()
     return scenarios
 
 
 def load_claims(
-    path: str | Path, settings: Mapping[str, str] | Settings | None = None
+    path: str | Path, settings: Mapping[str, str] | Settings | None = None, sources: Sources | None = None
 ) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
-    """The claims of a file, as scenarios, and its statements that are not tested. ``settings`` as for load_scenarios."""
+    """The claims of a file, as scenarios, and its statements that are not tested. ``settings`` and ``sources`` as for
+    load_scenarios."""
     shared = settings if isinstance(settings, Settings) else Settings.of(settings)
-    claims = _claims(Document.read(path), shared)
+    claims = _claims(Document.read(path, sources=sources), shared, sources)
     if shared is not settings:
         shared.check()
     return claims
 
 
-def _scenario(document: Document, settings: Settings) -> Scenario:
+def _scenario(document: Document, settings: Settings, sources: Sources | None) -> Scenario:
     problems = Problems()
-    reader = _Reader(document, settings, problems)
+    reader = _Reader(document, settings, problems, sources)
     file, found = validated(ScenarioFile, _mapping(document, "a scenario", "topology: and steps:"))
     problems += found
     if file is None:
@@ -67,10 +70,12 @@ def _scenario(document: Document, settings: Settings) -> Scenario:
             sources=tuple(file.sources),
             note=file.note,
             from_notes=file.from_notes,
+            core=file.core,
+            slow=file.slow,
             exclusive=file.exclusive,
         )
     else:
-        for key in ("group", "sources", "note", "from_notes", "exclusive"):
+        for key in ("group", "sources", "note", "from_notes", "core", "slow", "exclusive"):
             if key in file.model_fields_set:
                 message = f'"{key}" belongs to a statement, and there is none'
                 problems.append(file.node.problem(key, message=message, fix="add statement:", key=True))
@@ -80,9 +85,9 @@ def _scenario(document: Document, settings: Settings) -> Scenario:
     return scenario
 
 
-def _claims(document: Document, settings: Settings) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
+def _claims(document: Document, settings: Settings, sources: Sources | None) -> tuple[tuple[Scenario, ...], tuple[NotTested, ...]]:
     problems = Problems()
-    reader = _Reader(document, settings, problems)
+    reader = _Reader(document, settings, problems, sources)
     file, found = validated(ClaimsFile, _mapping(document, "a file of claims", "group: and claims:"))
     problems += found
     if file is None:
@@ -102,11 +107,14 @@ def _claims(document: Document, settings: Settings) -> tuple[tuple[Scenario, ...
             sources=tuple(each.sources),
             note=each.note,
             from_notes=each.from_notes,
+            core=each.core,
+            slow=each.slow,
             exclusive=each.exclusive,
         )
         scenarios.append(reader.scenario(each, each.id, claim, ""))
     not_tested = tuple(
-        NotTested(id=each.id, statement=each.statement, reason=each.reason, sources=tuple(each.sources)) for each in file.not_tested
+        NotTested(id=each.id, statement=each.statement, reason=each.reason, sources=tuple(each.sources), group=file.group)
+        for each in file.not_tested
     )
     if problems:
         raise SpecError(*dict.fromkeys(problems))
@@ -130,20 +138,24 @@ class _Found:
 class _Reader:
     """Reads the scenarios of one document; a topology that several of them use with the same settings is read once."""
 
-    def __init__(self, document: Document, settings: Settings, problems: list[Problem]) -> None:
-        self._document, self._settings, self._problems = document, settings, problems
+    def __init__(self, document: Document, settings: Settings, problems: list[Problem], sources: Sources | None) -> None:
+        self._document, self._settings, self._problems, self._sources = document, settings, problems, sources
         self._topologies: dict[tuple[str, str], _Found] = {}
 
     def scenario(self, file: ScenarioFile | ClaimFile, name: str, claim: Claim | None, intent: str) -> Scenario | None:
         """The scenario of a typed mapping, None when its topology is wrong."""
         topology = self._topology(file.node.child("topology"), file)
+        disturbing = kinds = None
         if topology is not None:
-            topology = self._impaired(topology, file.impair, file.node.at("impair"))
-        kinds = {node.name: node.kind for node in topology.nodes} if topology is not None else None
-        reads = StepReader(kinds, self._problems).read(file.node.at("steps"))
-        if topology is None:
+            kinds = {node.name: node.kind for node in topology.nodes}
+            disturbing = Disturbing(topology, self._problems)
+            disturbing.from_the_start(file.impair, file.node.at("impair"))
+        reads = StepReader(kinds, self._problems, disturbing).read(file.node.at("steps"))
+        if disturbing is None:
             return None
-        self._problems += check_references(topology, reads)
+        disturbing.finish()
+        topology = disturbing.topology
+        self._problems += check_references(topology, reads, disturbing.mentions)
         return Scenario(
             name=name,
             place=file.place(),
@@ -152,6 +164,7 @@ class _Reader:
             claim=claim,
             intent=intent,
             timeout=Duration(file.timeout),
+            requires=tuple(file.requires),
         )
 
     def _topology(self, node: Node | None, file: ScenarioFile | ClaimFile) -> Topology | None:
@@ -181,53 +194,11 @@ class _Reader:
         topology: Topology | None = None
         try:
             if node.text is None:
-                topology = read_topology(node, "inline", settings=settings)
+                topology = read_topology(node, "inline", settings=settings, sources=self._sources)
             else:
                 path = find_topology(node.text, Path(self._document.file), node.place())
-                topology = parse_topology(Document.read(path), settings=settings)
+                topology = parse_topology(Document.read(path, sources=self._sources), settings=settings, sources=self._sources)
         except SpecError as error:
             self._problems += error.problems
         found = self._topologies[key] = _Found(topology, settings)
         return found
-
-    def _impaired(self, topology: Topology, impair: Impair, node: Node) -> Topology:
-        """The topology with what its scenario does to packets, each laid over the one link between its two nodes: rules come after
-        those of the topology, quantities stand in place of its own."""
-        parts: dict[str, Impair] = {}
-        for key in impair:
-            link = self._link(topology, key, node)
-            if link is not None:
-                parts.setdefault(link.name, {})[key] = impair[key]
-        names = [each.name for each in topology.nodes]
-        links = []
-        for link in topology.links:
-            if link.name in parts:
-                ends = [end.node for end in link.endpoints]
-                found = impairment_of(parts[link.name], node, ends, names, self._problems)
-                found = found.over(Impairment(rules=dict(link.impair), shapes=dict(link.shapes)))
-                link = replace(link, impair=tuple(found.rules.items()), shapes=tuple(found.shapes.items()))
-            links.append(link)
-        return replace(topology, links=tuple(links))
-
-    def _link(self, topology: Topology, key: str, node: Node) -> Link | None:
-        direction = split_direction(key)
-        names = {each.name for each in topology.nodes}
-        ways = [f"{a.node}->{b.node}" for link in topology.links for a, b in (link.endpoints, link.endpoints[::-1])]
-        fix = did_you_mean(key, ways) or (f"it may be {named(ways)}" if ways else "there is no link")
-        if key == "both":
-            found = list(topology.links)
-            message = f"this network has {len(found)} links, so both ways of which one is not said"
-        elif direction is None:
-            self._problems.append(node.problem(key, message=f'"{key}" is no direction', fix=fix, key=True))
-            return None
-        else:
-            found = [link for link in topology.links if sorted(end.node for end in link.endpoints) == sorted(direction)]
-            unknown = [name for name in direction if name not in names]
-            message = f'no node "{unknown[0]}"' if unknown else f"no link joins {direction[0]} and {direction[1]}"
-            if len(found) > 1:
-                message = f"{len(found)} links join {direction[0]} and {direction[1]}"
-                fix = "write this on the link itself, in the topology"
-        if len(found) == 1:
-            return found[0]
-        self._problems.append(node.problem(key, message=message, fix=fix, key=True))
-        return None

@@ -11,9 +11,10 @@ from netlab.errors import Place, Problem
 from netlab.notation.calls import Call, JoinText, Result
 from netlab.notation.packets import PacketPattern
 from netlab.notation.values import Name, Rights, SocketAddress
-from netlab.scenario.spec import CallStep, ExpectStep, JoinStep, PeerStep, ReleaseStep, RunStep
+from netlab.scenario.spec import CallStep, ExpectStep, ImpairStep, JoinStep, PeerStep, ReleaseStep, RunStep
 from netlab.scenario.steps import Read
-from netlab.topology.spec import Topology
+from netlab.topology.reading.one_rule import Mention
+from netlab.topology.spec import Rule, Topology
 from netlab.validate import Problems, did_you_mean, named
 from netlab.yaml_nodes import Node
 
@@ -21,10 +22,11 @@ _NODE_IN_PATTERN = re.compile(r"([a-z][a-z0-9-]*)(?:\.([A-Za-z0-9_-]+))?(?::.*)?
 _ENDPOINT_IN_PATTERN = r"(?<![\w.:-]){}(?![\w-])"
 
 
-def check_references(topology: Topology, reads: Iterable[Read]) -> list[Problem]:
-    """Everything that the steps refer to and that is not there."""
+def check_references(topology: Topology, reads: Iterable[Read], mentions: Iterable[Mention] = ()) -> list[Problem]:
+    """Everything that the steps, and the scenario's rules by their ``mentions``, refer to and that is not there."""
     walk = _Walk(topology)
     walk.steps(reads)
+    walk.rules(mentions)
     return list(dict.fromkeys(walk.problems))
 
 
@@ -35,7 +37,10 @@ class _Walk:
         ends = [end for link in topology.links for end in link.endpoints]
         self._interfaces = {name: [end.interface for end in ends if end.node == name] for name in self._kinds}
         rules = [rule for link in topology.links for _, rules in link.impair for rule in rules]
-        self._barriers = {rule.barrier for rule in rules if rule.barrier}
+        self._barriers: set[str] = set()
+        self._holding: set[str] = set()
+        self._released: set[str] = set()
+        self._rules(rules)
         self._names: dict[str, set[str]] = {name: set() for name, kind in self._kinds.items() if kind in ("host", "router")}
         self._lenient: set[str] = set()
         self._running: dict[str, str] = {}
@@ -51,6 +56,30 @@ class _Walk:
                 self._lenient.add(read.process)
             else:
                 self._step(read)
+
+    def rules(self, mentions: Iterable[Mention]) -> None:
+        """After the last step: the sockets that rules mention are made by some step, the barriers that they wait for released."""
+        for mention in mentions:
+            process, _, name = mention.text.rpartition(".")
+            names = self._names.get(process, set())
+            lenient = any(process == each or process.startswith(f"{each}/") for each in self._lenient)
+            if mention.kind == "socket" and name not in names and not lenient:
+                if process not in self._names:
+                    message = f'no process "{process}" makes sockets here'
+                    fix = did_you_mean(process, self._names)
+                else:
+                    message = f'{process} never has anything called "{name}"'
+                    fix = did_you_mean(name, names) or f"a step binds it: {process}: {name} = socket(...)"
+                self._say(mention.place, message, fix)
+            elif mention.kind == "before" and mention.text not in self._holding | self._released:
+                known = self._holding | self._released
+                fix = did_you_mean(mention.text, known) or f"a step lets it go: release: {mention.text}"
+                self._say(mention.place, f'no step releases a barrier "{mention.text}"', fix)
+
+    def _rules(self, rules: Iterable[Rule]) -> None:
+        for rule in rules:
+            self._holding |= {rule.barrier} if rule.barrier else set()
+            self._barriers |= {barrier for barrier in (rule.barrier, rule.before) if barrier}
 
     def _step(self, read: Read) -> None:
         step = read.step
@@ -69,7 +98,10 @@ class _Walk:
                 self._result(read, step.what.result, read.said)
             case PeerStep():
                 self._pattern(step.packet, read.said)
+            case ImpairStep():
+                self._rules(rule for each in step.disturbances for rule in each.rules)
             case ReleaseStep():
+                self._released.add(step.barrier)
                 if step.barrier not in self._barriers:
                     fix = did_you_mean(step.barrier, self._barriers) or "a rule with action: hold names its barrier"
                     self._say(read.said.place(), f'no rule holds packets at a barrier "{step.barrier}"', fix)
@@ -186,7 +218,7 @@ class _Walk:
                     self._pattern(patterns[item.text], item)
         if said.child("at") is not None:
             self._at(said.at("at"))
-        for key in ("states", "path", "queue", "listed", "tcp_info"):
+        for key in ("states", "path", "queue", "listed", "tcp_info", "timers"):
             for name, place in _keys_of(said, key):
                 self._socket(name, place, port=key in ("states", "queue"))
         for key in ("distinct", "same"):
@@ -195,7 +227,7 @@ class _Walk:
         for key in ("fds", "memory"):
             for name, place in _keys_of(said, key):
                 self._owner(name, place)
-        for key in ("sockets", "counters", "drops"):
+        for key in ("sockets", "counters", "drops", "initial_numbers"):
             for name, place in _keys_of(said, key):
                 if name not in self._kinds:
                     fix = did_you_mean(name, self._kinds) or f"the nodes are {named(self._kinds)}"

@@ -5,11 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from netlab.scenario.states import STATES, canonical_state
 from netlab.topology.schema.link import Impair
-from netlab.topology.schema.values import OneOrMore
+from netlab.topology.schema.values import OneOrMore, State
 from netlab.units import Duration
-from netlab.validate import Piece, did_you_mean, shown
+from netlab.validate import Piece, shown
 
 _CHANGE = re.compile(r"(>=|<=|>|<|=)?\s*[+-]?\d+")
 _BOUND = re.compile(r"(>=|<=|>|<|=)?\s*\d+")
@@ -63,17 +62,8 @@ def _id(text: str) -> str:
     return text
 
 
-def _state(value: Any) -> Any:
-    name = canonical_state(value) if isinstance(value, str) else None
-    if name is None:
-        fix = did_you_mean(str(value), STATES) or f"the states are {', '.join(STATES)}"
-        raise ValueError(f"{shown(value)} is no state of TCP; {fix}")
-    return name
-
-
 Id = Annotated[str, AfterValidator(_id)]
 Time = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "string", "description": "a duration, such as 200ms"})]
-State = Annotated[str, BeforeValidator(_state), Field(description="a state of RFC 9293")]
 Change = Annotated[str, BeforeValidator(_change), WithJsonSchema({"type": ["string", "integer"]})]
 Bound = Annotated[str, BeforeValidator(_bound), WithJsonSchema({"type": ["string", "integer"]})]
 Count = Annotated[int, Field(ge=0)]
@@ -82,6 +72,14 @@ DropReason = Annotated[
     Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="a name of the kernel's, such as NO_SOCKET (include/net/dropreason-core.h)"),
 ]
 Names = OneOrMore[str]
+
+
+class TimerFile(Piece):
+    """The timer of a TCP socket: which it is, as ss -o writes it, how often it has gone off, and how many ms it has left."""
+
+    timer: Literal["none", "on", "keepalive", "timewait", "persist"] | None = None
+    repeats: Bound | None = None
+    left: Bound | None = Field(default=None, description="in milliseconds")
 
 
 class ExpectFile(Piece):
@@ -97,13 +95,17 @@ class ExpectFile(Piece):
     fds: dict[str, Annotated[Any, BeforeValidator(_descriptors)]] = Field(default={})
     distinct: list[str] = Field(default=[])
     same: list[str] = Field(default=[])
-    sockets: dict[str, dict[str, int]] = Field(default={})
+    sockets: dict[str, dict[str, int | Change]] = Field(default={})
     listed: dict[str, bool] = Field(default={})
     queue: dict[str, dict[Literal["send", "receive"], Count]] = Field(default={})
     counters: dict[str, dict[str, Change]] = Field(default={})
-    memory: dict[str, dict[str, dict[Literal["allocated", "live"], int]]] = Field(default={})
+    memory: dict[str, dict[str, dict[Literal["allocated", "live", "size"], int | Bound]]] = Field(default={})
     drops: dict[str, dict[DropReason, Change]] = Field(default={})
     tcp_info: dict[str, dict[str, Bound]] = Field(default={})
+    timers: dict[str, TimerFile] = Field(default={})
+    initial_numbers: dict[str, dict[Literal["count", "distinct", "spread", "rises", "falls"], Bound]] = Field(
+        default={}, description="of the SYNs that arrived at a node since the expect before, how many, and how far apart"
+    )
     within: Time = 1_000_000_000
     watch: Time = Field(default=0, alias="for")
 
@@ -124,11 +126,14 @@ class ScenarioFile(Piece):
     sources: Names = Field(default=[])
     note: str = ""
     from_notes: bool = False
-    exclusive: bool = False
+    core: bool = Field(default=False, description="one of the few that a quick look at a machine runs")
+    slow: bool = Field(default=False, description="it takes a minute or more: run only when asked for")
+    exclusive: bool = Field(default=False, description="it runs alone, since it rests on what the whole machine does")
     topology: Any = Field(default=None, description="a name, a path, or a topology itself")
     settings: dict[str, Any] = Field(default={}, alias="set", description="values for the topology's variables")
     impair: Impair = Field(default={}, description='quantities or rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
+    requires: Names = Field(default=[], description="programs and files without which the machine cannot try it")
     steps: list[Any] = Field(min_length=1)
 
 
@@ -140,11 +145,14 @@ class ClaimFile(Piece):
     sources: Annotated[OneOrMore[str], Field(min_length=1)]
     note: str = ""
     from_notes: bool = False
-    exclusive: bool = False
+    core: bool = Field(default=False, description="one of the few that a quick look at a machine runs")
+    slow: bool = Field(default=False, description="it takes a minute or more: run only when asked for")
+    exclusive: bool = Field(default=False, description="it runs alone, since it rests on what the whole machine does")
     topology: Any = Field(default=None, description="a name, a path, or a topology itself")
     settings: dict[str, Any] = Field(default={}, alias="set", description="values for the topology's variables")
     impair: Impair = Field(default={}, description='quantities or rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
+    requires: Names = Field(default=[], description="programs and files without which the machine cannot try it")
     steps: list[Any] = Field(min_length=1)
 
 

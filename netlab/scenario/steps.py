@@ -8,6 +8,7 @@ from netlab.errors import Place, Problem
 from netlab.notation.calls import CallText, JoinText, Result, RunText
 from netlab.notation.lexer import NotationError
 from netlab.notation.parse import parse_packet, parse_result, parse_step
+from netlab.scenario.disturbing import Disturbing
 from netlab.scenario.expect import read_document, read_expectation
 from netlab.scenario.schema import ExpectFile, RepeatFile
 from netlab.scenario.spec import AnyStep, CallStep, ExpectStep, JoinStep, PeerStep, ReleaseStep, RunStep, WaitStep
@@ -16,7 +17,7 @@ from netlab.validate import did_you_mean, named, shown, validated
 from netlab.yaml_nodes import Node
 
 MAX_STEPS = 20_000
-WORDS = ("expect", "release", "wait", "repeat")
+WORDS = ("expect", "release", "wait", "repeat", "impair", "heal", "link")
 """The keys of steps that no host makes."""
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -56,10 +57,11 @@ def unrolled(reads: tuple[Read, ...]) -> tuple[AnyStep, ...]:
 
 
 class StepReader:
-    """Reads steps. ``kinds`` has each node's kind, None when the topology is not known: then a host's step may be anything."""
+    """Reads steps. ``kinds`` has each node's kind, None when the topology is not known: then a host's step may be anything.
+    ``disturbing`` reads those that are about links; without it they are left out."""
 
-    def __init__(self, kinds: Mapping[str, str] | None, problems: list[Problem]) -> None:
-        self._kinds, self._problems = kinds, problems
+    def __init__(self, kinds: Mapping[str, str] | None, problems: list[Problem], disturbing: Disturbing | None = None) -> None:
+        self._kinds, self._problems, self._disturbing = kinds, problems, disturbing
 
     def read(self, listing: Node) -> tuple[Read, ...]:
         """The steps of a list; those that are no steps at all are left out."""
@@ -113,6 +115,8 @@ class StepReader:
                 body = self.read(said.at("steps")) if said.child("steps") is not None else ()
                 times = file.times if file is not None else 1
                 return Read(process="", said=said, head=place, times=times, body=body) if body else None
+            case "impair" | "heal" | "link":
+                step = self._link_step(head, item, place)
             case "release" if not said.text:
                 self._say(said.place(), f"release needs a barrier's name, not {shown(said.data)}")
             case "release":
@@ -124,6 +128,14 @@ class StepReader:
                     fix = "write a number with its unit (ns, us, ms, s, min), such as 200ms"
                     self._say(said.place(), f"{shown(said.data)} is no duration", fix)
         return Read(process="", said=said, head=place, step=step)
+
+    def _link_step(self, head: str, item: Node, place: Place) -> AnyStep | None:
+        disturbing = self._disturbing
+        if disturbing is None:
+            return None
+        alone = item.as_mapping({key: pair for key, pair in (item.fields or {}).items() if key == head})
+        read = {"impair": disturbing.impair_step, "heal": disturbing.heal_step, "link": disturbing.link_step}
+        return read[head](alone, place)
 
     def _expect(self, said: Node, document: Node | None, place: Place) -> Read:
         expect = read_expectation(said, self._problems)

@@ -14,7 +14,7 @@ from netlab.timeline.tcp_options import tcp_options
 __all__ = ["Headers", "decode", "tcp_options"]
 
 _VLAN_TAGS = frozenset({0x8100, 0x88A8, 0x9100})
-_PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp6"}
+_PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp", 2: "igmp", 58: "icmp6"}
 # Extension headers that have a next header and a length in 8-byte units (RFC 8200 §4.1); 44 and 51 have shapes of their own.
 _EXTENSIONS = frozenset({0, 43, 60, 135, 139, 140})
 _DETAILS = Details.__struct_fields__
@@ -98,6 +98,7 @@ def _ipv4(data: bytes, at: int, found: dict[str, Any]) -> None:
     total = total or len(data) - at
     if total < header:
         raise _CutError(f"ipv4: a total length of {total} with a header of {header} bytes")
+    found["df"], found["mf"] = offset >> 14 & 1, offset >> 13 & 1
     whole = not offset & 0x3FFF
     if not whole:
         found["fragment"] = (offset & 0x1FFF) * 8
@@ -134,7 +135,7 @@ def _ipv6(data: bytes, at: int, found: dict[str, Any]) -> None:
         number, at = following, at + size
         if found.get("fragment"):
             break
-    found["protocol"] = _PROTOCOLS.get(number, "other") if number != 1 else "other"
+    found["protocol"] = _PROTOCOLS.get(number, "other") if number not in (1, 2) else "other"
     pseudo = source + target + bytes((0, number)) if whole else None
     _transport(found["protocol"], data[at:], end - at, pseudo, found)
 
@@ -171,7 +172,7 @@ def _transport(protocol: str, data: bytes, length: int, pseudo: bytes | None, fo
     if len(data) < length:
         found.setdefault("malformed", f"{protocol}: {length} bytes are due, {len(data)} are there")
     elif pseudo is not None:
-        found["checksum"] = right(data if protocol == "icmp" else pseudo + length.to_bytes(4, "big") + data)
+        found["checksum"] = right(data if protocol in ("icmp", "igmp") else pseudo + length.to_bytes(4, "big") + data)
 
 
 def _tcp(data: bytes, length: int, found: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from netlab.timeline.headers import Headers, decode
 from netlab.timeline.holders import Holders
 from netlab.timeline.joined import Joined, JoinedTimeline, Occupancy, Place, dropped_headers, ends, plain
 from netlab.timeline.journeys import Journeys
-from netlab.timeline.kernel_events import Reset, Retransmission, SocketDestroyed, SocketError, SocketMemory, TcpInfo
+from netlab.timeline.kernel_events import Reset, Retransmission, SocketDestroyed, SocketError, SocketMemory, SocketTimer, TcpInfo
 from netlab.timeline.observation import Address
 from netlab.timeline.observations import (
     CallReturned,
@@ -104,7 +104,7 @@ class _Joining:
                 return self._packet(index, seen)
             case PacketDropped():
                 return self._dropped(seen)
-            case Reset() | Retransmission() | SocketError() | SocketMemory() | TcpInfo() | SocketDestroyed():
+            case Reset() | Retransmission() | SocketError() | SocketMemory() | SocketTimer() | TcpInfo() | SocketDestroyed():
                 protocol = seen.protocol if isinstance(seen, SocketDestroyed) else "tcp"
                 place = (seen.host, protocol, plain(seen.local), plain(seen.remote))
                 return self._found(place, seen.inode, seen.cookie)

@@ -76,6 +76,19 @@ class SocketMemory(Observation, frozen=True, kw_only=True, tag="socket-memory"):
     inode: int = 0
 
 
+class SocketTimer(Observation, frozen=True, kw_only=True, tag="socket-timer"):
+    """The timer of a TCP socket, as struct inet_diag_msg has it (sock_diag(7)) and ss -o writes it: ``timer`` is none, on,
+    keepalive, timewait or persist; it has gone off ``repeats`` times, and has ``left`` ms to go."""
+
+    local: Address
+    remote: Address
+    timer: str
+    repeats: int = 0
+    left: int = 0
+    cookie: int = 0
+    inode: int = 0
+
+
 class TcpInfo(Observation, frozen=True, kw_only=True, tag="tcp-info"):
     """A sample of TCP_INFO (tcp(7)), by the names of struct tcp_info without tcpi_; what the kernel does not give is left out."""
 

@@ -15,6 +15,7 @@ from netlab.timeline.kernel_events import (
     SocketDestroyed,
     SocketError,
     SocketMemory,
+    SocketTimer,
     TcpInfo,
 )
 from netlab.timeline.observation import Address, Observation
@@ -56,6 +57,7 @@ __all__ = [
     "SocketMemory",
     "SocketState",
     "SocketTable",
+    "SocketTimer",
     "SourceReport",
     "StepBegan",
     "StepEnded",
@@ -216,11 +218,13 @@ class ListedInodes(Observation, frozen=True, kw_only=True, tag="proc-net"):
 class KernelMemory(Observation, frozen=True, kw_only=True, tag="memory"):
     """Slab objects that one process took since the run's start, by cache: {"TCP": {"allocated": 2, "live": 1}}.
 
-    Read from the tracepoints kmem_cache_alloc and kmem_cache_free, by process: the machine-wide slabinfo cannot tell who.
+    Read from the tracepoints kmem_cache_alloc and kmem_cache_free, by process: the machine-wide slabinfo cannot tell who. It does
+    tell the ``sizes`` of one object of each cache, in bytes (objsize in slabinfo(5)).
     """
 
     process: str
     caches: dict[str, dict[str, int]]
+    sizes: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Decision(Observation, frozen=True, kw_only=True, tag="decision"):
@@ -267,6 +271,7 @@ AnyObservation = (
     | SocketError
     | SocketDestroyed
     | SocketMemory
+    | SocketTimer
     | TcpInfo
     | SystemCall
     | ProcessForked

@@ -28,6 +28,7 @@ from netlab.timeline.observations import (
     SocketMemory,
     SocketState,
     SocketTable,
+    SocketTimer,
     SystemCall,
     TcpInfo,
 )
@@ -49,6 +50,7 @@ _SOURCES: dict[type, str] = {
     SocketTable: "sock_diag",
     SocketDestroyed: "destroyed",
     SocketMemory: "samples",
+    SocketTimer: "samples",
     TcpInfo: "samples",
     KernelMemory: "memory",
     DescriptorSeen: "descriptors",

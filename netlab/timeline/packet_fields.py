@@ -27,8 +27,12 @@ class Difference(NamedTuple):
 _BLOCK = re.compile(r"(\d+):(\d+)")
 _ALIASES = {"len": "length", "win": "window", "urg": "urgent"}
 _FIELDS = frozenset(
-    {"length", "window", "urgent", "ttl", "tos", "id", "mtu", "type", "code", "sport", "dport", "fragment", "version", "ethertype"}
-)
+    {
+        "length", "window", "urgent", "ttl", "tos", "id", "df", "mf", "mtu", "type", "code", "sport", "dport", "fragment",
+        "version", "ethertype",
+    }
+)  # fmt: skip
+_RELATIVE = frozenset({"seq", "ack"})
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -113,7 +117,7 @@ def field_value(seen: SeenPacket, field: str) -> int | None:
     """A field by the notation's name; seq and ack are relative, checksum is 1 when right and 0 when wrong; None if it has none."""
     headers = seen.headers
     name = _ALIASES.get(field, field)
-    if name in ("seq", "ack"):
+    if name in _RELATIVE:
         return seen.numbers.seq if name == "seq" else seen.numbers.ack
     if name in ("checksum", "ip_checksum"):
         right: bool | None = getattr(headers, name)
@@ -122,6 +126,12 @@ def field_value(seen: SeenPacket, field: str) -> int | None:
         return headers.type if headers.protocol == "arp" else None
     value: int | None = getattr(headers, name) if name in _FIELDS else None
     return value
+
+
+def attribute(field: str) -> str:
+    """The attribute of Headers, or of Numbers, that has a field by the notation's name; "" where none just has it."""
+    name = _ALIASES.get(field, field)
+    return name if name in _FIELDS or name in _RELATIVE else ""
 
 
 def _end_text(headers: Headers, nodes: Mapping[str, Node], wanted: Endpoint, sending: bool) -> str:
@@ -137,7 +147,7 @@ def _options(pattern: PacketPattern, seen: SeenPacket) -> list[Difference]:
     left = list(there)
     for name, value in pattern.options:
         wanted = _value(name, value)
-        fits = next((option for option in left if option[0] == name and wanted in ("", option[1])), None)
+        fits = next((option for option in left if option[0] == name and _fits(value, wanted, option[1])), None)
         if fits is None:
             values = [option[1] for option in there if option[0] == name]
             return [
@@ -149,6 +159,12 @@ def _options(pattern: PacketPattern, seen: SeenPacket) -> list[Difference]:
     if pattern.options_only and any(name not in ("nop", "eol") for name, _ in left):
         return [Difference("options", f"only <{options_text(pattern.options)}>", f"<{options_text(there)}>")]
     return []
+
+
+def _fits(written: str, wanted: str, actual: str) -> bool:
+    if written.startswith("ecr "):  # of the two timestamps only the one that is echoed (TSecr, RFC 7323 §3.2)
+        return actual.partition("/")[2] == wanted
+    return wanted in ("", actual)
 
 
 def _value(name: str, text: str, seen: SeenPacket | None = None) -> str:

@@ -37,6 +37,8 @@ class Details(msgspec.Struct, frozen=True, gc=False):
     payload: bytes = b""
     ip_checksum: bool | None = None
     checksum: bool | None = None
+    df: int | None = None
+    mf: int | None = None
 
 
 class PlainDetails(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +76,16 @@ class PlainDetails(msgspec.Struct, frozen=True, gc=False):
         return right(self.frame[_ETHERNET : self.start]) if self.start == _ETHERNET + 20 else None
 
     @property
+    def df(self) -> int | None:
+        """IPv4's "don't fragment", the second of its three flags (RFC 791 §3.1); IPv6 has none."""
+        return self.frame[_ETHERNET + 6] >> 6 & 1 if self.start == _ETHERNET + 20 else None
+
+    @property
+    def mf(self) -> int | None:
+        """IPv4's "more fragments", the third of them; a plain packet is whole."""
+        return 0 if self.start == _ETHERNET + 20 else None
+
+    @property
     def checksum(self) -> bool:
         """The pseudo-header's addresses stand right before the segment; its other words are the protocol and the length."""
         addresses = 8 if self.start == _ETHERNET + 20 else 32
@@ -85,7 +97,8 @@ class PlainDetails(msgspec.Struct, frozen=True, gc=False):
 class Headers(msgspec.Struct, frozen=True, gc=False):
     """What one frame says. A field that the frame does not have is None, "" or empty.
 
-    ``protocol`` is tcp, udp, icmp, icmp6, arp or other. ``flags`` are tcpdump's letters, "." for ACK. ``window`` is the raw one.
+    ``protocol`` is tcp, udp, icmp, icmp6, igmp, arp or other. ``flags`` are tcpdump's letters, "." for ACK. ``window`` is the raw
+    one.
     ``options`` are TCP's in order, by tcpdump's names with their value as text: ("mss", "1460"), ("TS", "val/ecr"), ("nop", "").
     ``length`` is the payload's length by the headers; ``payload`` what of it the frame holds. ``ip_checksum`` and ``checksum``
     (TCP, UDP, ICMP) are True or False, None where there is none or it cannot be told (a fragment, a cut frame).
@@ -147,6 +160,16 @@ class Headers(msgspec.Struct, frozen=True, gc=False):
     def checksum(self) -> bool | None:
         """Whether the checksum of what IP carries is right."""
         return self.details.checksum
+
+    @property
+    def df(self) -> int | None:
+        """1 where routers must not fragment the packet (RFC 791 §3.1), 0 where they may; None of what is not IPv4."""
+        return self.details.df
+
+    @property
+    def mf(self) -> int | None:
+        """1 in all fragments but the last (RFC 791 §3.1), 0 in it and in what is whole; None of what is not IPv4."""
+        return self.details.mf
 
     @property
     def is_ip(self) -> bool:

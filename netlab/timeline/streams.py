@@ -47,6 +47,12 @@ class _Numbering:
         self._initial: dict[_Connection, dict[int, int]] = {}
         self._reopening: dict[_Connection, _Reopening] = {}
 
+    def forget(self, one: tuple[str, int], other: tuple[str, int]) -> None:
+        """What is told of these two ends from now on is of a connection that was not seen before."""
+        connection = (one, other) if one <= other else (other, one)
+        self._initial.pop(connection, None)
+        self._reopening.pop(connection, None)
+
     def known(self, headers: Headers) -> tuple[int | None, int | None]:
         """Fold one segment in: the initial numbers that its seq and its ack count from."""
         assert headers.sport is not None
@@ -92,6 +98,10 @@ class Numberer:
 
     def __init__(self) -> None:
         self._account = _Numbering()
+
+    def forget(self, one: tuple[str, int], other: tuple[str, int]) -> None:
+        """Let go of a connection, by the address and the port of its ends: of all that pass, too many would be kept."""
+        self._account.forget(one, other)
 
     def numbers(self, headers: Headers) -> Numbers:
         """Fold in what passes next; gives its relative numbers."""

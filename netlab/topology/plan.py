@@ -104,7 +104,7 @@ def _rule(rule: PolicyRule) -> RulePlan:
 
 
 def _wire(link: Link, a: WireEnd, b: WireEnd) -> WirePlan:
-    rules = any(rules for _, rules in link.impair)
+    rules = link.by_wire or any(rules for _, rules in link.impair)
     shapes = dict(link.shapes)
     name = link.name
     return WirePlan(

@@ -1,6 +1,6 @@
 """A network as wanted: nodes, links, addresses. Frozen values, valid once built; load.py builds them from YAML."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ __all__ = [
     "Endpoint",
     "File",
     "Forward",
+    "InterfaceChange",
     "Link",
     "Nat",
     "Node",
@@ -201,9 +202,9 @@ class Rule:
     **Which of those**, counted from 1, retransmissions too; all that is given must hold. ``occurrences``: these (empty: any).
     ``every``: each so manyth (0: any). ``first`` to ``last``: a range (``last`` 0: no end). ``byte``: the first packet of a
     connection that carries this byte of its direction's stream (from 0; sent again it is not the first). ``chance``: with
-    this probability, decided by ``seed``, or by the run's where that is None. ``since``, ``until``: so long after the wire
-    began. ``before``: until this barrier is released. ``during``: while each of these sockets ("client.c") is in its state
-    (RFC 9293's name).
+    this probability, decided by ``seed``, or by the run's where that is None. ``since``, ``until``: so long after the rule
+    came to the wire. ``before``: until this barrier is released. ``during``: while each of these sockets ("client.c") is in
+    its state (RFC 9293's name).
 
     **What happens** is ``action``: "drop"; "hold" at ``barrier``; "delay" by ``delay``, varied by ``jitter`` with
     ``distribution`` ("uniform", "normal", "exponential", "pareto"); "duplicate", ``copies`` more; "reorder", ``by`` so many
@@ -243,14 +244,22 @@ class Rule:
     mtu: int = 0
     place: Place
 
+    def later(self, by: Duration) -> "Rule":
+        """The same rule, its window of time so much later."""
+        since = self.since if self.since is not None else milliseconds(0)
+        if self.since is None and self.until is None:
+            return self
+        until = Duration(self.until.ns + by.ns) if self.until is not None else None
+        return replace(self, since=Duration(since.ns + by.ns), until=until)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Impairment by quantities, for one direction: what a queueing discipline does (tc-netem(8), tc-tbf(8)).
+    """Impairment by quantities, for one direction: what a queueing discipline does (tc-netem(8), tc-tbf(8)), or the wire.
 
     ``delay`` and ``jitter`` are added to each packet; ``loss``, ``duplicate``, ``corrupt`` and ``reorder`` are probabilities from 0
-    to 1; ``rate`` is in bits a second, 0 unlimited; ``limit`` is the queue's length in packets, 0 the kernel's default; ``seed``
-    makes a run repeatable where the kernel can (Linux 6.7).
+    to 1; ``rate`` is in bits a second, 0 unlimited; ``limit`` is the queue's length in packets, 0 netem's default; ``seed`` decides
+    what is random in place of the run's: by itself where netem does it (Linux 6.7).
     """
 
     delay: Duration
@@ -266,9 +275,20 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceChange:
+    """An interface is set up or down (``up`` None: neither), and gets an MTU (0: the one that it has), as by ip-link(8)."""
+
+    node: str
+    interface: str
+    up: bool | None = None
+    mtu: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A wire between two endpoints. ``impair`` has the rules of each direction and ``shapes`` the quantities, keyed (from node, to
-    node); with any of them the link is built through a namespace in its middle. ``up`` False leaves both ends down.
+    node); with any of them the link is built through a namespace in its middle. ``by_wire`` has it built so, with packets looked at
+    one by one, though nothing impairs it yet: something may while it runs. ``up`` False leaves both ends down.
 
     ``offloads`` are those that stay on: tx, rx, sg, tso, gso, gro.
     """
@@ -280,12 +300,18 @@ class Link:
     offloads: frozenset[str] = frozenset()
     impair: tuple[tuple[tuple[str, str], tuple[Rule, ...]], ...] = ()
     shapes: tuple[tuple[tuple[str, str], Shape], ...] = ()
+    by_wire: bool = False
     place: Place
 
     @property
     def name(self) -> str:
         """ "client:eth0-server:eth0": unique in a topology."""
         return "-".join(f"{end.node}:{end.interface}" for end in self.endpoints)
+
+    @property
+    def round_trip(self) -> Duration:
+        """What its quantities add to a round trip: the delays of both directions, without their jitter."""
+        return Duration(sum(shape.delay.ns for _, shape in self.shapes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ Messages are msgpack with a length of 4 bytes before; workload/agents.py is the 
 
 import array
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -24,6 +25,7 @@ from msgspec import msgpack
 
 FIRST_OWN_DESCRIPTOR = 500
 PROT_NONE = 0
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -138,6 +140,11 @@ def fill_fds() -> tuple[int, int]:
         count += 1
 
 
+def exported(name: bytes) -> tuple[int, int]:
+    """Whether the C library has a function of this name."""
+    return (0, 0) if hasattr(libc, name.decode()) else (-1, errno.ENOENT)
+
+
 def nap(milliseconds: int) -> tuple[int, int]:
     """Sleep."""
     time.sleep(milliseconds / 1000)
@@ -148,6 +155,14 @@ def default(number: int) -> tuple[int, int]:
     """Give a signal its default action."""
     libc.signal(number, None)
     return 0, 0
+
+
+def handle(number: int, flags: int) -> tuple[int, int]:
+    """Give a signal a handler that does nothing; ``flags`` as sigaction(2) has them."""
+    nothing = ctypes.cast(libc.abs, ctypes.c_void_p).value or 0  # it takes a number, as handlers do, and what it gives is lost
+    action = struct.pack("=Q128xI4xQ", nothing, flags, 0)  # the C library's struct sigaction
+    result = libc.sigaction(number, action, None)
+    return result, ctypes.get_errno() if result else 0
 
 
 def die(number: int) -> tuple[int, int]:
@@ -161,7 +176,18 @@ def leave(status: int) -> tuple[int, int]:
     os._exit(status)
 
 
-OWN_CALLS: dict[str, Any] = {"fill_fds": fill_fds, "sleep": nap, "default": default, "kill": die, "exit": leave}
+def refuse(program: bytes) -> None:
+    """From now on this thread's system calls are answered as a program of seccomp(2) says."""
+    filters = ctypes.create_string_buffer(program, len(program))
+    block = struct.pack("=H6xQ", len(program) // 8, ctypes.addressof(filters))  # struct sock_fprog
+    one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, one, none, none, none) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, block, none, none):
+        raise OSError(ctypes.get_errno(), "the kernel does not take a filter of system calls (seccomp)")
+
+
+OWN_CALLS: dict[str, Any] = {
+    "fill_fds": fill_fds, "exported": exported, "sleep": nap, "default": default, "handle": handle, "kill": die, "exit": leave,
+}  # fmt: skip
 
 
 class Agent:
@@ -171,6 +197,7 @@ class Agent:
         self.control = control
         self.sending = threading.Lock()
         self.actors: dict[str, queue.SimpleQueue[dict[str, Any]]] = {}
+        self.inside: set[int] = set()
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
         self.bad = ctypes.addressof(ctypes.c_char.from_buffer(self.page))
         libc.mprotect(ctypes.c_void_p(self.bad), mmap.PAGESIZE, PROT_NONE)
@@ -193,7 +220,10 @@ class Agent:
         """So many bytes; None at the end of the stream."""
         parts = []
         while size:
-            part = self.control.recv(size)
+            try:
+                part = self.control.recv(size)
+            except ConnectionResetError:  # the owner has gone without having read everything
+                return None
             if not part:
                 return None
             parts.append(part)
@@ -222,31 +252,50 @@ class Agent:
         """One call after another."""
         while True:
             request = requests.get()
-            try:
-                reply = self.call(request)
-            except Exception as error:  # noqa: BLE001
-                reply = {"id": request["id"], "broken": f"{type(error).__name__}: {error}"}
-            self.send(reply)
+            if "refused" in request:  # in a thread of its own, since a filter stays for as long as its thread
+                replies: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+                threading.Thread(target=lambda: replies.put(self.attempt(request)), daemon=True).start()  # noqa: B023
+                self.send(replies.get())
+            else:
+                self.send(self.attempt(request))
+
+    def attempt(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one call; gives what is to be told of it."""
+        try:
+            return self.call(request)
+        except Exception as error:  # noqa: BLE001
+            return {"id": request["id"], "broken": f"{type(error).__name__}: {error}"}
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one call, bracketed by the clock."""
         name, arguments = request["call"], [Argument(tagged, self.bad) for tagged in request["args"]]
-        own = OWN_CALLS.get(name)
+        own = self.interrupt if name == "interrupt" else OWN_CALLS.get(name)
         values = [argument.value for argument in arguments]
         if own is None:
             function = getattr(libc, name)
             function.restype = ctypes.c_ssize_t if request["width"] == "ssize" else ctypes.c_int
         self.send({"id": request["id"], "started": time.clock_gettime_ns(time.CLOCK_REALTIME), "tid": threading.get_native_id()})
+        if "refused" in request:
+            refuse(request["refused"])
         ctypes.set_errno(0)
         before = time.clock_gettime_ns(time.CLOCK_REALTIME)
         if own is None:
+            self.inside.add(threading.get_ident())
             result = function(*values)
             number = ctypes.get_errno() if result == -1 else 0
+            self.inside.discard(threading.get_ident())
         else:
             result, number = own(*(value.value for value in values))
         after = time.clock_gettime_ns(time.CLOCK_REALTIME)
         out = [argument.read_back() for argument in arguments]
         return {"id": request["id"], "ret": result, "errno": number, "out": out, "before": before, "after": after}
+
+    def interrupt(self, number: int) -> tuple[int, int]:
+        """Send a signal to each thread that is inside a call; gives how many these are."""
+        threads = tuple(self.inside)
+        for thread in threads:
+            signal.pthread_kill(thread, number)
+        return len(threads), 0
 
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """Name, family and cookie of a socket, for the owner's own use: no call of the scenario."""

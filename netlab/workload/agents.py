@@ -25,6 +25,8 @@ AGENT = Path(__file__).with_name("agent.py")
 """The file that nodes fork into; a lab that is told of it beforehand has it ready (``Lab(topology, forks=AGENT)``)."""
 
 _PAUSE = 0.0002
+_WITHIN = 30.0
+"""Seconds in which an agent does what nothing can block, on a machine however busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +81,12 @@ class AgentProcess:
         made.look(-1)  # an answer says that it has put its own descriptors out of the way
         return made
 
-    def begin(self, call: str, args: list[Any], width: str, actor: str) -> int:
-        """Have an actor's thread make a call; gives its number."""
-        return self._ask({"do": "call", "actor": actor, "call": call, "args": args, "width": width})
+    def begin(self, call: str, args: list[Any], width: str, actor: str, refused: bytes = b"") -> int:
+        """Have an actor's thread make a call; gives its number. ``refused`` is a program of seccomp(2) that answers it."""
+        request = {"do": "call", "actor": actor, "call": call, "args": args, "width": width}
+        return self._ask({**request, "refused": refused} if refused else request)
 
-    def started(self, number: int, timeout: float = 5.0) -> int:
+    def started(self, number: int, timeout: float = _WITHIN) -> int:
         """The time at which the call was about to enter libc, awaited."""
         self._until(lambda: self._pending[number].started or self._pending[number].reply, timeout)
         pending = self._pending[number]
@@ -108,7 +111,7 @@ class AgentProcess:
     def look(self, fd: int) -> tuple[bytes, int]:
         """The raw name (a struct sockaddr) and the family of the socket behind a descriptor; empty and 0 when it is none."""
         number = self._ask({"do": "look", "fd": fd})
-        reply = self.returned(number, 5.0)
+        reply = self.returned(number, _WITHIN)
         if reply is None:
             raise LabError(f"the agent of {self.name} does not answer")
         del self._pending[number]
@@ -117,7 +120,7 @@ class AgentProcess:
     def fork(self, child: str) -> tuple["AgentProcess", Reply]:
         """Fork the process; gives the child's handle."""
         number = self._ask({"do": "fork"})
-        reply = self.returned(number, 5.0)
+        reply = self.returned(number, _WITHIN)
         if reply is None:
             raise LabError(f"the agent of {self.name} did not fork")
         control, pidfd = self._pending[number].fds
@@ -192,7 +195,7 @@ class AgentProcess:
         if self._status >= 0:
             poll = select.poll()
             poll.register(self._status, select.POLLIN)
-            if poll.poll(5000):
+            if poll.poll(int(_WITHIN * 1000)):
                 told = os.read(self._status, 4)
                 status = struct.unpack("=i", told)[0] if told else None
         return ProcessGone(self.name, status)

@@ -3,7 +3,7 @@
 It makes no call, and does not know the calls whose arguments hang together (messages, poll's descriptors): marshal.py does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from netlab.notation import sockaddr
@@ -15,6 +15,7 @@ from netlab.notation.signatures import SIGNATURES, Parameter
 from netlab.notation.values import BadPointer, Buffer, Constant, Name, Number, SocketAddress, Structure, Text, Value
 from netlab.workload.layouts import (
     ADDRESS_ROOM,
+    STAT_ROOM,
     Argument,
     MarshalError,
     option_layout,
@@ -47,6 +48,12 @@ class Environment(Protocol):
 
     def port_of(self, name: str) -> int:
         """The port that a socket is bound to."""
+
+    def interface_index(self, name: str) -> int:
+        """The index of an interface of this node, which is a link-local address's scope (RFC 4007 §11)."""
+
+    def process_number(self, name: str) -> int:
+        """The number, among the lab's processes, of a child by its name; of "self", the process that makes the call."""
 
 
 class Encoder:
@@ -117,7 +124,8 @@ class Encoder:
             match value.form:
                 case "ip":
                     host, _, scope = value.host.partition("%")
-                    return sockaddr.pack_ip(host, port, int(scope or 0))
+                    index = int(scope or 0) if scope.isdecimal() or not scope else self.environment.interface_index(scope)
+                    return sockaddr.pack_ip(host, port, index)
                 case "node":
                     return sockaddr.pack_ip(self.environment.node_address(value.host, value.interface, self.family()), port)
                 case "family":
@@ -202,6 +210,10 @@ class Encoder:
         argument, size = self.pointer(value, out=True)
         return [argument, ["int", size]]
 
+    def members(self, members: Sequence[int | str]) -> list[int]:
+        """The members of a structure, processes by their numbers."""
+        return [self.environment.process_number(member) if isinstance(member, str) else member for member in members]
+
     def option_in(self, parameter: Parameter, value: Value | None) -> list[Argument]:
         """An option's value, and its size."""
         match value:
@@ -209,7 +221,7 @@ class Encoder:
                 argument, size = self.pointer(value, out=False)
                 return [argument, ["int", self.length(size)]]
             case Structure(name, members):
-                raw = pack_structure(name, members)
+                raw = pack_structure(name, self.members(members))
             case Text(data):
                 raw = data
             case Buffer(size):
@@ -254,6 +266,10 @@ class Encoder:
             return [["in", value.data + b"\0"]]
         return [self.pointer(value, out=False)[0]]
 
+    def stat_out(self, parameter: Parameter, value: Value | None) -> list[Argument]:
+        """Room for a struct stat."""
+        return [["out", STAT_ROOM] if value is None else self.pointer(value, out=True)[0]]
+
     def pair_out(self, parameter: Parameter, value: Value | None) -> list[Argument]:
         """Room for two descriptors."""
         return [["out", 8] if value is None else self.pointer(value, out=True)[0]]
@@ -279,4 +295,5 @@ _KINDS: Mapping[str, Callable[[Encoder, Parameter, Value | None], list[Argument]
     "events out": Encoder.events_out,
     "path": Encoder.path,
     "pair out": Encoder.pair_out,
+    "stat out": Encoder.stat_out,
 }

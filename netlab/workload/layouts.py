@@ -5,6 +5,7 @@ Layouts: linux/socket.h, linux/errqueue.h, linux/eventpoll.h, bits/cmsg in cmsg(
 
 import platform
 import socket
+import stat
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,23 @@ Argument = list[Any]
 ADDRESS_ROOM = 128
 """sizeof(struct sockaddr_storage)."""
 
+STAT_ROOM = 256
+"""Enough for struct stat on every machine."""
+
 CONTROL_ROOM = 512
 IFREQ_SIZE = 40
 FD_SET_SIZE = 128
 
 _STRUCTURES: Mapping[str, str] = {
     "linger": "=ii", "timeval": "@ll", "timespec": "@ll", "int": "=i", "byte": "=B", "ucred": "=iII", "rlimit": "@LL",
+    "ip_mreq": "!II",
+}  # fmt: skip
+MEMORY = ("rmem_alloc", "rcvbuf", "wmem_alloc", "sndbuf", "fwd_alloc", "wmem_queued", "optmem", "backlog", "drops")
+"""What SO_MEMINFO gives, numbers of 32 bits in this order: SK_MEMINFO_ in include/uapi/linux/sock_diag.h."""
+
+_FILE_KINDS = {
+    stat.S_IFSOCK: "socket", stat.S_IFIFO: "fifo", stat.S_IFCHR: "character device", stat.S_IFREG: "regular file",
+    stat.S_IFDIR: "directory", stat.S_IFBLK: "block device", 0: "anonymous",
 }  # fmt: skip
 _CMSG_HEADER = struct.Struct("@Lii")
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
@@ -37,7 +49,8 @@ class MarshalError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OptionLayout:
-    """How an option's value lies in memory: ``form`` is int, errno, string, address, bytes, tcp_info or a structure's name."""
+    """How an option's value lies in memory: ``form`` is int, errno, string, address, bytes, tcp_info, meminfo, or a structure's
+    name."""
 
     form: str
     size: int
@@ -55,6 +68,7 @@ def option_layout(level: int, option: int, form: str = "") -> OptionLayout:
         ("SOL_SOCKET", "SO_PEERCRED"): OptionLayout("ucred", 12),
         ("SOL_SOCKET", "SO_PEERNAME"): OptionLayout("address", ADDRESS_ROOM),
         ("SOL_SOCKET", "SO_BINDTODEVICE"): OptionLayout("string", 16),
+        ("SOL_SOCKET", "SO_MEMINFO"): OptionLayout("meminfo", 4 * len(MEMORY)),
         ("SOL_SOCKET", "SO_COOKIE"): OptionLayout("int", 8),
         ("SOL_SOCKET", "SO_NETNS_COOKIE"): OptionLayout("int", 8),
         ("IPPROTO_TCP", "TCP_CONGESTION"): OptionLayout("string", 16),
@@ -113,6 +127,12 @@ def pack_epoll_event(events: int, fd: int) -> bytes:
     return head + gap + struct.pack("=q", fd)
 
 
+def unpack_stat(raw: bytes) -> dict[str, Any]:
+    """What fstat() tells of a file: its kind, as ``stat -c %F`` names it, and its inode (asm/stat.h; x86-64 has st_nlink first)."""
+    inode, mode = struct.unpack_from("=8xQ8xI" if platform.machine() == "x86_64" else "=8xQI", raw)
+    return {"type": _FILE_KINDS.get(stat.S_IFMT(mode), oct(mode)), "ino": inode}
+
+
 def unpack_epoll_events(raw: bytes, count: int) -> list[tuple[int, int]]:
     """(events, fd) of the first ``count`` events."""
     size = len(pack_epoll_event(0, 0))
@@ -131,6 +151,13 @@ def pack_rights(descriptors: Sequence[int]) -> bytes:
     """One control message with SCM_RIGHTS."""
     body = struct.pack(f"={len(descriptors)}i", *descriptors)
     head = _CMSG_HEADER.pack(_CMSG_HEADER.size + len(body), socket.SOL_SOCKET, socket.SCM_RIGHTS)
+    return (head + body).ljust(_aligned(len(head) + len(body)), b"\0")
+
+
+def pack_credentials(members: Sequence[int]) -> bytes:
+    """One control message with SCM_CREDENTIALS: process, user, group (unix(7))."""
+    body = pack_structure("ucred", members)
+    head = _CMSG_HEADER.pack(_CMSG_HEADER.size + len(body), socket.SOL_SOCKET, constant("SCM_CREDENTIALS"))
     return (head + body).ljust(_aligned(len(head) + len(body)), b"\0")
 
 
@@ -158,6 +185,11 @@ def _control_message(level: int, kind: int, body: bytes) -> tuple[str, Any]:
     for level_name, kind_name in (("IPPROTO_IP", "IP_RECVERR"), ("IPPROTO_IPV6", "IPV6_RECVERR")):
         if (level, kind) == (constant(level_name), constant(kind_name)) and len(body) >= _EXTENDED_ERROR.size:
             return kind_name, _extended_error(body)
+    if (level, kind) == (constant("IPPROTO_IP"), constant("IP_PKTINFO")) and len(body) >= 12:  # struct in_pktinfo, ip(7)
+        index, source, target = struct.unpack_from("=I4s4s", body)
+        return "IP_PKTINFO", {"ifindex": index, "spec_dst": socket.inet_ntoa(source), "addr": socket.inet_ntoa(target)}
+    if (level, kind) == (constant("IPPROTO_IPV6"), constant("IPV6_PKTINFO")) and len(body) >= 20:  # RFC 3542 §6.1
+        return "IPV6_PKTINFO", {"ifindex": unpack_int(body[16:20]), "addr": socket.inet_ntop(socket.AF_INET6, body[:16])}
     for level_name, kind_name in (("IPPROTO_IP", "IP_TTL"), ("IPPROTO_IP", "IP_TOS"), ("IPPROTO_IPV6", "IPV6_HOPLIMIT"),
                                   ("IPPROTO_IPV6", "IPV6_TCLASS"), ("IPPROTO_TCP", "TCP_INQ")):  # fmt: skip
         if (level, kind) == (constant(level_name), constant(kind_name)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from netlab.notation.calls import Call
 from netlab.notation.pattern import pattern
 from netlab.notation.signatures import SIGNATURES
-from netlab.notation.values import BadPointer, Buffer, Name, Number, Rights, SocketAddress, Text
+from netlab.notation.values import BadPointer, Buffer, Name, Number, Parts, Rights, SocketAddress, Structure, Text
 from netlab.workload.encoder import PAD_LIMIT, Encoder, Environment, padded
 from netlab.workload.layouts import (
     ADDRESS_ROOM,
@@ -19,6 +19,7 @@ from netlab.workload.layouts import (
     IFREQ_SIZE,
     Argument,
     MarshalError,
+    pack_credentials,
     pack_int,
     pack_rights,
     pack_structure,
@@ -49,12 +50,14 @@ _COUNTS_INT = ("poll", "select", "epoll_wait")
 
 
 def _message(encoder: Encoder, *, out: bool) -> list[Argument]:
-    part, size = encoder.pointer(encoder.values["buffer"], out=out)
-    if part[0] in ("bad", "null"):
-        part = [part[0], size]
+    value = encoder.values["buffer"]
+    vector: list[Argument] = []
+    for buffer in value.parts if isinstance(value, Parts) else (value,):
+        part, size = encoder.pointer(buffer, out=out)
+        vector.append([part[0], size] if part[0] in ("bad", "null") else part)
     flags = encoder.integer(encoder.values["flags"])
     name = _message_name_out(encoder) if out else _message_name_in(encoder)
-    content = {"name": name, "iov": [part], "control": _message_control(encoder, out=out), "flags": 0}
+    content = {"name": name, "iov": vector, "control": _message_control(encoder, out=out), "flags": 0}
     return [["int", encoder.integer(encoder.values["fd"])], ["msg", content], ["int", flags]]
 
 
@@ -95,6 +98,8 @@ def _message_control(encoder: Encoder, *, out: bool) -> bytes | int | list[str] 
             return size if out else pattern(size)
         case Rights(names):
             return CONTROL_ROOM if out else pack_rights([encoder.environment.descriptor(name) for name in names])
+        case Structure("ucred", members) if not out:
+            return pack_credentials(encoder.members(members))
         case Text(data) if not out:
             return data
         case other:

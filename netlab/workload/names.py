@@ -17,6 +17,7 @@ class Names:
     def __init__(self, lab: Lab, process: AgentProcess, everyone: dict[str, "Names"]) -> None:
         self._lab, self.process, self._everyone = lab, process, everyone
         self.table: dict[str, int] = {}
+        self.number = 0
 
     def copy_for(self, child: AgentProcess) -> "Names":
         """The names of a forked child: the same, from now on its own."""
@@ -66,6 +67,20 @@ class Names:
         if not raw or len(raw) < 4 or struct.unpack_from("=H", raw)[0] not in (socket.AF_INET, socket.AF_INET6):
             return 0
         return int(struct.unpack_from(">H", raw, 2)[0])
+
+    def interface_index(self, name: str) -> int:
+        """The index that an interface has in this process's node."""
+        interfaces = self._lab.nodes[self.process.host].interfaces
+        if name not in interfaces:
+            raise StepError(f"{self.process.host} has no interface {name}")
+        return interfaces[name].index
+
+    def process_number(self, name: str) -> int:
+        """What fork() gave for a child of this process by its name, or for this process itself ("self"), if fork() made it."""
+        own = self.process.name if name == "self" else f"{self.process.name}/{name}"
+        if own not in self._everyone or not self._everyone[own].number:
+            raise StepError(f"{self.process.name} has made no process named {name}" if name != "self" else f"{own} was not forked")
+        return self._everyone[own].number
 
     def _elsewhere(self, name: str) -> bytes | None:
         owners = [names for names in self._everyone.values() if name in names.table]

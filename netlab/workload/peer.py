@@ -10,7 +10,9 @@ import socket
 import struct
 import threading
 import time
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from types import MappingProxyType
 from typing import Any
 
 from netlab.errors import LabError, StepError
@@ -29,9 +31,9 @@ _ALL_NODES, _ALL_NODES_HARDWARE = "ff02::1", "33:33:00:00:00:01"
 class ScriptedPeer:
     """A node of kind peer, driven by hand. ``start()`` before anybody looks for it, ``send()`` as the scenario says, ``stop()``."""
 
-    def __init__(self, node: LabNode, within: float = _WITHIN) -> None:
-        """``within``: how many seconds a ``send`` waits for a connection to come."""
-        self._node, self._within = node, within
+    def __init__(self, node: LabNode, within: float = _WITHIN, nodes: Mapping[str, LabNode] = MappingProxyType({})) -> None:
+        """``within``: how many seconds a ``send`` waits for a connection to come. ``nodes``: whom it may contact, by name."""
+        self._node, self._within, self._nodes = node, within, nodes
         self._lock = threading.Lock()
         self._heard = threading.Condition(self._lock)
         self._sockets: dict[int, tuple[Interface, socket.socket]] = {}
@@ -70,8 +72,9 @@ class ScriptedPeer:
         """Send one TCP segment to the host that last contacted this peer (between the ports that the pattern names, if it does).
 
         ``flags`` are the pattern's; ``seq`` is the peer's next, ``ack`` all that came in order, ``win`` 65535, unless it says
-        otherwise in relative numbers. What has arrived before this call is taken into account. Raises StepError when no connection
-        comes within a second.
+        otherwise in relative numbers. What has arrived before this call is taken into account. A pattern that names both ports and
+        a node on the peer's link opens that connection (or pretends to have), where there is none and it answers nothing ("S.");
+        else a StepError is raised when no connection comes within a second, or no answer to the peer's SYN, which an ACK waits for.
         """
         deadline = time.monotonic() + self._within
         with self._heard:
@@ -81,10 +84,15 @@ class ScriptedPeer:
                 if self._thread is None:
                     raise LabError(f"the peer {self._node.name} was not started, or is stopped")
                 self._hear_all()
-                connection = self._chosen(packet)
-                if connection is not None:
+                connection = self._chosen(packet) or self._opened(packet)
+                unanswered = connection is not None and connection.must_be_answered_before(packet)
+                if connection is not None and not unanswered:
                     break
                 left = deadline - time.monotonic()
+                if left <= 0 and unanswered:
+                    raise StepError(
+                        f"{self._node.name}: no answer to its SYN has come within {self._within:g} s to send {packet.text!r} on"
+                    )
                 if left <= 0:
                     raise StepError(
                         f"{self._node.name}: no TCP connection to send {packet.text or 'this packet'!r} on has come within "
@@ -96,12 +104,38 @@ class ScriptedPeer:
             self._transmit(made, frame)
 
     def _chosen(self, packet: PacketPattern) -> Connection | None:
-        """The latest connection between the ports that the pattern names."""
-        local, remote = endpoint(packet.source, {}).port, endpoint(packet.target, {}).port
+        """The latest connection between the ports, and with the node, that the pattern names."""
+        local, remote = endpoint(packet.source, {}), endpoint(packet.target, {})
+        addresses = {address for address, _ in self._neighbours(remote.name)}
         for connection in reversed(self._connections.values()):
-            if local in (None, connection.local[1]) and remote in (None, connection.remote[1]):
+            there, port = connection.remote
+            ports = local.port in (None, connection.local[1]) and remote.port in (None, port)
+            if ports and (there in addresses or not addresses):
                 return connection
         return None
+
+    def _opened(self, packet: PacketPattern) -> Connection | None:
+        """A connection of the peer's own between the ports that the pattern names; it is among those known from now on."""
+        source, target = endpoint(packet.source, {}), endpoint(packet.target, {})
+        if source.port is None or target.port is None or packet.flags == frozenset("S."):
+            return None
+        for interface in self._node.interfaces.values():
+            for own in interface.addresses:
+                for address, hardware in self._neighbours(target.name):
+                    if ip_address(address) in own.network:
+                        local, remote = (str(own.ip), source.port), (address, target.port)
+                        opened = Connection.opening(local, remote, interface.name, interface.hardware, hardware)
+                        self._connections[(local, remote)] = opened
+                        return opened
+        return None
+
+    def _neighbours(self, name: str) -> Iterator[tuple[str, str]]:
+        """The IP and hardware addresses of a node by its name, or by one of its addresses."""
+        for node in self._nodes.values():
+            for interface in node.interfaces.values():
+                for address in interface.addresses:
+                    if name in (node.name, str(address.ip)):
+                        yield str(address.ip), interface.hardware
 
     def _run(self) -> None:
         try:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,16 +20,29 @@ from netlab.lab.process import DEVNULL, PIPE, Process
 from netlab.notation.calls import Call
 from netlab.notation.packets import PacketPattern
 from netlab.notation.values import Rights
-from netlab.observe.procfs import socket_inode
-from netlab.scenario.spec import CallStep, JoinStep, PeerStep, ReleaseStep, RunStep, WaitStep
+from netlab.observe.procfs import has_user, socket_inode
+from netlab.scenario.spec import (
+    CallStep,
+    HealStep,
+    ImpairStep,
+    JoinStep,
+    LinkStep,
+    PeerStep,
+    Refusal,
+    ReleaseStep,
+    RunStep,
+    WaitStep,
+)
 from netlab.timeline.observations import AnyObservation, CallReturned, CallStarted, Named, ProgramEnded
 from netlab.units import Duration, milliseconds
 from netlab.workload.agents import AgentProcess, ProcessGone, Reply
+from netlab.workload.disturbance import Disturber, change_links, disturb
 from netlab.workload.marshal import decode, encode
 from netlab.workload.names import Names
+from netlab.workload.refusals import Refusals
 
 BLOCKS_AFTER = milliseconds(200)
-ActingStep = CallStep | JoinStep | RunStep | PeerStep | ReleaseStep | WaitStep
+ActingStep = CallStep | JoinStep | RunStep | PeerStep | ReleaseStep | WaitStep | ImpairStep | HealStep | LinkStep
 
 
 class Peer(Protocol):
@@ -71,9 +84,12 @@ class Player:
         timeout: Duration,
         peers: Mapping[str, Peer] | None = None,
         barriers: Barriers | None = None,
+        disturber: Disturber | None = None,
+        refusals: Iterable[Refusal] = (),
     ) -> None:
+        self._refusals = Refusals(refusals)
         self._lab, self._record, self._timeout = lab, record, timeout
-        self._peers, self._barriers = peers or {}, barriers
+        self._peers, self._barriers, self._disturber = peers or {}, barriers, disturber
         self.names: dict[str, Names] = {}
         self._jobs: dict[str, _Job] = {}
         self._busy: dict[str, set[str]] = {}
@@ -110,6 +126,13 @@ class Player:
                 self._barriers.release(step.barrier)
             case WaitStep():
                 time.sleep(step.time.seconds)
+            case ImpairStep() | HealStep():
+                assert self._disturber is not None
+                for decision in disturb(step, self._disturber):
+                    self._record(decision)
+            case LinkStep():
+                for decision in change_links(step, self._lab):
+                    self._record(decision)
         return True
 
     def _call(self, step: CallStep, index: int) -> bool:
@@ -121,9 +144,12 @@ class Player:
             return self._fork(step, index, identity)
         names = self.names[step.process]
         encoded = encode(call, names)
+        if call.name == "seteuid" and not has_user(process.pid, uid := encoded.args[0][1]):
+            raise HostError(f"{step.host} has no user {uid}: a rootless lab has its owner alone", "run this as root")
         actor = self._free_actor(step.process)
         try:
-            number = process.begin(encoded.call, list(encoded.args), encoded.width, actor)
+            refused = self._refusals.next(step.process, call.name)
+            number = process.begin(encoded.call, list(encoded.args), encoded.width, actor, refused)
             began = process.started(number)
             self._record(
                 CallStarted(
@@ -215,6 +241,7 @@ class Player:
             )
         )
         self.names[name] = self.names[step.process].copy_for(child)
+        self.names[name].number = reply.result
         for bound, fd in self.names[name].table.items():
             inode = socket_inode(child.pid, fd)
             self._record(Named(time=reply.after, host=step.host, process=name, name=bound, fd=fd, inode=inode))

@@ -6,6 +6,7 @@ It does not judge what a call gave; check/results.py does.
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from netlab.notation import sockaddr
@@ -13,15 +14,17 @@ from netlab.notation.calls import Call
 from netlab.notation.constants import combined, constant, errno_name, flag_names
 from netlab.notation.printing import print_data
 from netlab.notation.signatures import SIGNATURES
-from netlab.notation.values import BadPointer, Constant, Name, Number, Value
+from netlab.notation.values import BadPointer, Buffer, Constant, Name, Number, Value
 from netlab.workload.layouts import (
     IFREQ_SIZE,
+    MEMORY,
     option_layout,
     print_structure,
     structure_size,
     unpack_control,
     unpack_epoll_events,
     unpack_int,
+    unpack_stat,
 )
 
 
@@ -46,7 +49,7 @@ def decode(call: Call, result: int, errno: int, out: Sequence[Any], environment:
             return Decoded(result, out=_address(call, out, 1), descriptors=(result,))
         case "getsockname" | "getpeername":
             return Decoded(result, out=_address(call, out, 1))
-        case "recv" | "read":
+        case "recv" | "read" | "pread":
             data = _data(out[1], result)
             return Decoded(result, out=None if data is None else print_data(data), data=data)
         case "recvfrom":
@@ -57,6 +60,8 @@ def decode(call: Call, result: int, errno: int, out: Sequence[Any], environment:
             return Decoded(result, out=_option(call, out[3], out[4]))
         case "ioctl":
             return Decoded(result, out=_ioctl(call, out[2]))
+        case "fstat":
+            return Decoded(result, out=None if out[1] is None else unpack_stat(out[1]))
         case "poll":
             return Decoded(result, out=_polled(call, out[0]))
         case "select":
@@ -77,14 +82,20 @@ def _number(value: Value | None) -> int:
     return combined(value.names) if isinstance(value, Constant) else -1
 
 
-def _address(call: Call, out: Sequence[Any], at: int) -> str | None:
-    """The address in the buffer at ``at``, whose length follows it; "" when the kernel wrote none, None without a buffer."""
+def _address(call: Call, out: Sequence[Any], at: int) -> Any:
+    """The address in the buffer at ``at``, whose length follows it; "" when the kernel wrote none, None without a buffer.
+
+    Where the call names both a ``buf(n)`` and the length of it that the kernel may use, it is {addrlen, data}: the length that
+    came back and all n bytes as they are, for what is cut off shows in neither alone (POSIX.1-2024 getsockname()).
+    """
     raw, length = out[at], out[at + 1]
     if raw is None or length is None:
         return None
     # The length that comes back is the address's own, which may be more than there was room for.
     values = {parameter.name: value for parameter, value in SIGNATURES[call.name].assign(call.arguments)} | dict(call.keywords)
     room = values.get("length") or values.get("addrlen")
+    if room is not None and isinstance(values.get("address"), Buffer):
+        return {"addrlen": unpack_int(length), "data": print_data(raw)}
     written = min(unpack_int(length), _number(room) if room is not None else len(raw))
     return sockaddr.unpack(raw[: max(written, 0)])
 
@@ -96,9 +107,13 @@ def _data(raw: bytes | None, result: int) -> bytes | None:
 
 def _message(result: int, content: dict[str, Any]) -> Decoded:
     data = b"".join(content["iov"])[: max(result, 0)]
+    ends = list(accumulate(map(len, content["iov"])))
+    # Of several buffers, what each was given.
+    parts = [print_data(data[max(end - len(part), 0) : end]) for end, part in zip(ends, content["iov"], strict=True)]
     return Decoded(
         result,
-        out={
+        out=({"iov": parts} if len(parts) > 1 else {})
+        | {
             "data": print_data(data),
             "flags": flag_names("MSG_", content["flags"]),
             "from": sockaddr.unpack(content["name"][: content["namelen"]]),
@@ -109,9 +124,16 @@ def _message(result: int, content: dict[str, Any]) -> Decoded:
 
 
 def _option(call: Call, raw: bytes | None, length: bytes | None) -> Any:
+    """The option's value, as its layout says.
+
+    Where the call names both a ``buf(n)`` and how much of it the kernel may use, it is {len, data}: the length that came back and
+    all n bytes, for a value that is cut off has no layout (POSIX.1-2024 getsockopt()).
+    """
     if raw is None or length is None:
         return None
     wanted = call.arguments[3] if len(call.arguments) > 3 else None
+    if isinstance(wanted, Buffer) and len(call.arguments) > 4:
+        return {"len": unpack_int(length), "data": print_data(raw)}
     layout = option_layout(_number(call.arguments[1]), _number(call.arguments[2]), "str" if wanted == Name("str") else "")
     size = max(unpack_int(length), 0)
     raw = raw[:size]
@@ -129,6 +151,8 @@ def _option_value(form: str, raw: bytes) -> Any:
         return print_data(raw)
     if form == "tcp_info" and raw:
         return {"state": _TCP_STATES.get(raw[0], str(raw[0])), "len": len(raw)}
+    if form == "meminfo":
+        return dict(zip(MEMORY, struct.unpack_from(f"={len(raw) // 4}I", raw), strict=False))
     if form not in ("int", "errno"):
         return print_structure(form, raw) if len(raw) >= structure_size(form) else raw.hex()
     number = unpack_int(raw)

@@ -11,19 +11,23 @@ from netlab.errors import StepError
 from netlab.notation.packets import PacketPattern
 from netlab.notation.pattern import pattern as filling
 from netlab.timeline.headers import Headers
+from netlab.timeline.plain_headers import Details
 
 INITIAL = 1_000_000
 """The peer's initial sequence number, the same in every run."""
 
 WINDOW = 65535
 _SPACE = 1 << 32
+End = tuple[str, int]
+"""An address and a port."""
+
 _SENDABLE = frozenset({"seq", "ack", "len", "win", "ttl", "tos", "id", "urg"})
 _TIMESTAMPS = re.compile(r"(?:val\s+)?(\d+)(?:\s+ecr\s+|/)(\d+)")
 _BLOCK = re.compile(r"(-?\d+):(-?\d+)")
 
 
 class Connection:
-    """A connection that a host opened to the peer: its ends, the host's numbers as they arrived, and the peer's own.
+    """A connection between a host and the peer: its ends, the host's numbers as they arrived, and the peer's own.
 
     Numbers are relative as in the notation: the SYN is 0 and the first byte 1; absolute for a side that sent no SYN.
     """
@@ -38,9 +42,30 @@ class Connection:
         self.opened_by = _number(headers) if "S" in headers.flags else None
         self.initial = self.opened_by or 0
         self.expected = _number(headers)
-        self.sent_syn = False
+        self.sent_syn = self.opens = False
+        self._unanswered = False
         self.next = 0
         self._early: list[tuple[int, int]] = []
+
+    @classmethod
+    def opening(cls, local: End, remote: End, interface: str, hardware: str, remote_hardware: str) -> "Connection":
+        """One that the peer opens, or pretends to have: nothing of it has been heard from the host."""
+        (source, sport), (target, dport) = remote, local
+        ends = Details(source_mac=remote_hardware, target_mac=hardware)
+        unheard = Headers(
+            ethertype=0x86DD if ":" in source else 0x0800,
+            version=6 if ":" in source else 4,
+            protocol="tcp",
+            source=source,
+            target=target,
+            sport=sport,
+            dport=dport,
+            seq=0,
+            details=ends,
+        )
+        made = cls(unheard, interface, hardware)
+        made.opens = True
+        return made
 
     def hear(self, headers: Headers) -> None:
         """Fold in one segment from the host: what came in order moves ``expected``, what came early waits for the gap to close."""
@@ -48,6 +73,11 @@ class Connection:
         if "R" in headers.flags:
             return
         first = _number(headers)
+        self._unanswered = self._unanswered and "S" not in headers.flags
+        if self.opens and "S" in headers.flags and first != self.opened_by:
+            # The answer to a SYN of the peer's, which may send another: each answer has an initial number of its own.
+            self.opened_by = self.initial = self.expected = first
+            self._early.clear()
         self._early.append((first, first + headers.length + len(headers.flags & {"S", "F"})))
         moved = True
         while moved:
@@ -61,7 +91,12 @@ class Connection:
 
     def reopened_by(self, headers: Headers) -> bool:
         """Whether this segment, of the same addresses and ports, is the SYN of a new connection."""
-        return "S" in headers.flags and "." not in headers.flags and _number(headers) != self.opened_by
+        crossing = self.opens and self.opened_by is None
+        return not crossing and "S" in headers.flags and "." not in headers.flags and _number(headers) != self.opened_by
+
+    def must_be_answered_before(self, pattern: PacketPattern) -> bool:
+        """Whether this segment acknowledges what has not come yet: the answer to the peer's own SYN."""
+        return self._unanswered and "." in (pattern.flags or ()) and "ack" not in dict(pattern.fields)
 
     def craft(self, pattern: PacketPattern) -> bytes:
         """A frame for the host, as the pattern says; afterwards the peer's next number is past it, unless the pattern gave ``seq``.
@@ -95,6 +130,7 @@ class Connection:
             packet = IPv6(**ends, hlim=fields.get("ttl", 64), tc=fields.get("tos", 0))
         frame = bytes(Ether(src=self.hardware, dst=self.remote_hardware) / packet / segment / payload)
         self.sent_syn = self.sent_syn or syn
+        self._unanswered = self._unanswered or (self.opens and syn and "." not in flags)
         if "seq" not in fields:
             self.next = max(self.next, seq + len(payload) + len(flags & {"S", "F"}))
         return frame

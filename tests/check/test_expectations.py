@@ -19,6 +19,7 @@ from netlab.timeline.observations import (
     SocketEntry,
     SocketState,
     SocketTable,
+    SocketTimer,
     SourceReport,
     TcpInfo,
 )
@@ -113,6 +114,16 @@ def test_a_path_is_the_whole_history() -> None:
     assert outcome(found) == [("path of client.c", "unmet", "CLOSED -> SYN-SENT", "CLOSED -> SYN-SENT -> ESTABLISHED")]
 
 
+def test_what_two_sources_tell_of_an_accepted_socket_is_one_transition() -> None:
+    steps = [("LISTEN", "SYN_RECV"), ("LISTEN", "SYN_RECV"), ("SYN_RECV", "ESTABLISHED")]
+    seen = [
+        SocketState(time=20 + at, host="client", source=source, old=old, new=new, local=CLIENT, remote=SERVER, inode=77)
+        for at, (source, (old, new)) in enumerate(zip(("timer", "tracepoint", "tracepoint"), steps, strict=True))
+    ]
+    whole = ("CLOSED", "LISTEN", "SYN-RECEIVED", "ESTABLISHED")
+    assert judged(Expectation(path={"client.c": whole}), NAMED, *seen)[0].status == "met"
+
+
 def test_descriptors_by_number_and_by_change() -> None:
     before = DescriptorTable(time=5, host="client", process="client", table={0: "/dev/null"})
     after = DescriptorTable(time=20, host="client", process="client", table={0: "/dev/null", 3: "socket:[77]"})
@@ -123,6 +134,8 @@ def test_descriptors_by_number_and_by_change() -> None:
 def test_counts_are_changes_since_the_run_began() -> None:
     seen = [SocketCounts(time=time, host="client", counts={"sockets used": count}) for time, count in ((1, 4), (20, 6))]
     assert judged(Expectation(sockets={"client": {"used": 2}}), *seen)[0].status == "met"
+    for change, status in (("<=2", "met"), (">=3", "unmet")):
+        assert judged(Expectation(sockets={"client": {"used": change}}), *seen)[0].status == status, change
     assert outcome(judged(Expectation(sockets={"client": {"used": 1}}), *seen)) == [("used of client", "unmet", "+1", "+2")]
     rising = [Counters(time=time, host="client", counts={"ListenDrops": count}) for time, count in ((1, 0), (20, 3))]
     for wanted, status in ((">=1", "met"), ("+3", "met"), ("0", "unmet"), ("<3", "unmet")):
@@ -157,6 +170,25 @@ def test_tcp_info_is_the_last_sample_of_that_socket() -> None:
     ]
 
 
+def test_a_timer_is_the_last_that_was_seen_of_that_socket() -> None:
+    def timer(time: int, kind: str, left: int, cookie: int = 5) -> SocketTimer:
+        return SocketTimer(time=time, host="client", local=CLIENT, remote=SERVER, timer=kind, repeats=2, left=left, cookie=cookie)
+
+    def asked(**wanted: str) -> list[tuple[str, str, str, str]]:
+        seen = (timer(20, "on", 200), timer(30, "keepalive", 9000), timer(40, "persist", 1, 6), timer(999, "none", 0))
+        return outcome(judged(Expectation(timers={"client.c": wanted}), NAMED, table(20, entry("ESTABLISHED")), *seen))
+
+    assert asked(timer="keepalive") == [("timer of client.c", "met", "keepalive", "keepalive")]
+    assert asked(timer="on", left=">=9000", repeats="<2") == [
+        ("timer of client.c", "unmet", "on", "keepalive"),
+        ("left of the timer of client.c", "met", ">=9000", "9000"),
+        ("repeats of the timer of client.c", "unmet", "<2", "2"),
+    ]
+    assert outcome(judged(Expectation(timers={"client.c": {"timer": "none"}}), NAMED, table(20))) == [
+        ("timer of client.c", "unmet", "none", "it is in no table")
+    ]
+
+
 def test_listed_means_both_in_proc_and_in_sock_diag() -> None:
     shown = ListedInodes(time=20, host="client", tables={"tcp": (77,)})
     hidden = ListedInodes(time=20, host="client", tables={"tcp": ()})
@@ -173,6 +205,17 @@ def test_queues_and_kernel_memory() -> None:
     taken = KernelMemory(time=20, host="client", process="client", caches={"TCP": {"allocated": 2, "live": 1}})
     found = judged(Expectation(memory={"client": {"TCP": {"allocated": 2, "live": 0}}}), taken)
     assert [one.status for one in found] == ["met", "unmet"]
+
+
+def test_the_size_of_an_objects_cache() -> None:
+    taken = KernelMemory(time=20, host="client", process="client", caches={}, sizes={"TCP": 2368})
+    wanted: dict[str, dict[str, int | str]] = {"TCP": {"size": ">=1024", "live": "<=0"}, "UDP": {"size": 1344}}
+    found = judged(Expectation(memory={"client": wanted}), taken)
+    assert [(one.field, one.status, one.actual) for one in found] == [
+        ("size of TCP", "met", "2368"),
+        ("TCP objects live by client", "met", "0"),
+        ("size of UDP", "lacking", "/proc/slabinfo has no such cache"),
+    ]
 
 
 def test_sockets_are_compared_by_the_kernels_object() -> None:

@@ -120,6 +120,12 @@ def test_tcp_options_match_as_a_subset_unless_only_these() -> None:
     ]
 
 
+def test_the_echoed_timestamp_may_be_asked_for_alone() -> None:
+    seen = timeline(handshake()[:1])
+    assert match(expected("S <TS ecr 0>"), seen).status == "matched"
+    assert match(expected("S <TS ecr 7>"), seen).mismatches[1] == ("packet 1 option TS", "7", "7/0")
+
+
 def test_sack_blocks_are_relative() -> None:
     blocks = (SERVER_ISN + 11, SERVER_ISN + 21)
     late = delivered(9 * MS, "client", "server", "A", CLIENT_ISN + 1, SERVER_ISN + 1, options=[("SAck", blocks)])

@@ -10,7 +10,7 @@ from netlab.notation.parse import parse_result, parse_step
 from netlab.notation.pattern import pattern
 from netlab.notation.printing import print_data
 
-NAMES = {"x": 5}
+NAMES = {"x": 5, "p": 21}
 ADDRESSES = {"b": "127.0.0.1:7000"}
 HOSTS = {"client": ["10.0.0.1", "fd00::1"]}
 
@@ -45,15 +45,18 @@ HOLD: list[tuple[str, int | None, str, Any]] = [
     ("=x", 5, "", None),
     ("partial", 99, "", None),
     ("0 out 0", 0, "", 0),
+    ('5 out {iov=["ab", "cde"]}', 5, "", {"iov": ['"ab"', '"cde"'], "data": '"abcde"'}),
     ("0 out 0", 0, "", "0"),
     ("0 out ECONNREFUSED", 0, "", "ECONNREFUSED"),
     ("0 out ECONNREFUSED", 0, "", 111),
     ("0 out 111", 0, "", "ECONNREFUSED"),
     ("0 out *", 0, "", 7),
     ("0 out >=1", 0, "", 131072),
+    ("0 out {rmem_alloc=<=4096}", 0, "", {"rmem_alloc": 4096}),
     ("1 out POLLHUP|POLLIN", 1, "", "POLLIN|POLLHUP"),
     ("1 out {s: POLLIN}", 1, "", {"s": "POLLIN", "t": "0"}),
     ("0 out {linger:1, 5}", 0, "", "{linger:1,5}"),
+    ("0 out {ucred:p,65534,0}", 0, "", "{ucred:21,65534,0}"),
     ("0 out reno", 0, "", "reno"),
     ('0 out "reno"', 0, "", "reno"),
     ('5 out "hello"', 5, "", '"hello"'),
@@ -63,6 +66,8 @@ HOLD: list[tuple[str, int | None, str, Any]] = [
     ("0 out [::0]:0", 0, "", "[::]:0"),
     ("0 out @b", 0, "", "127.0.0.1:7000"),
     ("0 out @getsockname:b", 0, "", "127.0.0.1:7000"),
+    ("0 out 127.0.0.1:32768-60999", 0, "", "127.0.0.1:32768"),
+    ("0 out client:32768-60999", 0, "", "[fd00::1]:60999"),
     ("3 out addrlen=0", 3, "", ""),
     ("0 out addrlen=16", 0, "", "10.0.0.1:80"),
     ("0 out len=1", 0, "", {"len": 1, "value": 0}),
@@ -106,8 +111,11 @@ FAIL: list[tuple[str, int | None, str, Any, tuple[Any, ...]]] = [
     ("=y", 6, "", None, ("return", "=y", "6")),
     ("partial", 100, "", None, ("return", "fewer than asked, more than none", "100")),
     ("0 out 0", 0, "", 1, ("out", "0", "1")),
+    ("0 out {ucred:p,0,0}", 0, "", "{ucred:22,0,0}", ("out", "{ucred:p,0,0}", "{ucred:22,0,0}")),
+    ("0 out {ucred:q,0,0}", 0, "", "{ucred:22,0,0}", ("out", "{ucred:q,0,0}", "{ucred:22,0,0}")),
     ("0 out *", 0, "", 0, ("out", "*", "0")),
     ("0 out >=1", 0, "", 0, ("out", ">=1", "0")),
+    ("0 out <=1", 0, "", 2, ("out", "<=1", "2")),
     ("0 out 0", 0, "", None, ("out", "0", "nothing")),
     ("1 out POLLIN", 1, "", "POLLIN|POLLHUP", ("out", "POLLIN", "POLLIN|POLLHUP")),
     ("0 out reno", 0, "", "bbr", ("out", "reno", "bbr")),
@@ -116,8 +124,12 @@ FAIL: list[tuple[str, int | None, str, Any, tuple[Any, ...]]] = [
     ("fd out stranger:*", 3, "", "10.0.0.1:4000", ("out", "stranger:*", "10.0.0.1:4000")),
     ("0 out @b", 0, "", "127.0.0.1:7001", ("out", "@b (127.0.0.1:7000)", "127.0.0.1:7001")),
     ("0 out @c", 0, "", "127.0.0.1:7001", ("out", "@c (an address that is not known)", "127.0.0.1:7001")),
+    ("0 out 10.0.0.1:80-90", 0, "", "10.0.0.1:91", ("out", "10.0.0.1:80-90", "10.0.0.1:91")),
+    ("0 out 10.0.0.1:80-90", 0, "", "10.0.0.2:85", ("out", "10.0.0.1:80-90", "10.0.0.2:85")),
     ("3 out addrlen=0", 3, "", "10.0.0.1:80", ("out", "addrlen=0", "10.0.0.1:80")),
     ("1 out {flags: MSG_TRUNC}", 1, "", {"flags": "0"}, ("out", "{flags: MSG_TRUNC}", "{flags: 0}")),
+    ('5 out {iov=["ab", "cde"]}', 5, "", {"iov": ['"abc"', '"de"']},
+     ("out", '{iov=["ab", "cde"]}', '{iov: ["abc", "de"]}')),
     ("1 out {nonsense: 1}", 1, "", {"flags": "0"}, ("out", "{nonsense: 1}", "{flags: 0}")),
     ("1 out {control: {SCM_RIGHTS: 1}}", 1, "", {"control": {"SCM_RIGHTS": [8, 9]}},
      ("out", "{control: {SCM_RIGHTS: 1}}", "{control: {SCM_RIGHTS: [8, 9]}}")),

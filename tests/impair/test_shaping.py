@@ -1,8 +1,8 @@
 """A link's shapes act in its middle, each direction by itself, in a running lab; what this kernel lacks is an error."""
 
-import select
 import socket
 import struct
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 from networks import HERE, two_hosts
 
 from netlab.errors import HostError
+from netlab.impair.qdisc import apply
 from netlab.impair.shaping import shape
+from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
 from netlab.topology.spec import Shape, Topology
 from netlab.units import milliseconds
@@ -76,22 +78,56 @@ def test_a_link_without_shapes_has_no_middle() -> None:
         assert lab.middles == {}
 
 
-def test_a_delay_is_had_or_told_to_be_lacking() -> None:
-    lacking = ""
-    with Lab(link_with(onward=shaped(delay=30))) as lab:
+def arrives_after(lab: Lab, sender: str, receiver: str) -> float:
+    """How long one datagram is under way, in seconds."""
+    to = lab[receiver].address
+    with (
+        lab[sender].socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
+        lab[receiver].socket(socket.AF_INET, socket.SOCK_DGRAM) as receiving,
+    ):
+        receiving.bind((to, 5001))
+        receiving.settimeout(10)
+        sending.sendto(b"the neighbour is known afterwards", (to, 5001))
+        receiving.recv(100)
+        began = time.monotonic()
+        sending.sendto(b"x", (to, 5001))
+        receiving.recv(100)
+        return time.monotonic() - began
+
+
+@pytest.mark.parametrize("stay", [False, True], ids=["held", "kept"])
+def test_each_direction_has_its_own_delay_whatever_the_kernel_can(stay: bool) -> None:
+    with Lab(link_with(onward=shaped(delay=60), back=shaped(delay=20)), stay=stay) as lab:
+        assert shape(lab) == ()
+        with Wire.of(lab) as wire:
+            assert arrives_after(lab, "client", "server") >= 0.06
+            assert arrives_after(lab, "server", "client") >= 0.02
+            assert wire.carries != kernel_has_netem(lab)
+            assert wire.report().lost == 0
+
+
+def kernel_has_netem(lab: Lab) -> bool:
+    """Whether this kernel has netem: asked of an interface of a node, which has it no longer afterwards."""
+    with lab["client"].socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
         try:
-            shape(lab)
-        except HostError as error:
-            lacking = str(error)
-        with (
-            lab["client"].socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
-            lab["server"].socket(socket.AF_INET, socket.SOCK_DGRAM) as receiving,
-        ):
-            receiving.bind(("10.0.0.2", 5001))
-            sending.sendto(b"x", ("10.0.0.2", 5001))
-            early, _, _ = select.select([receiving], [], [], 0.02)
-            assert select.select([receiving], [], [], 5)[0]
-    if lacking:
-        assert lacking.startswith("<test>:1:1: this kernel has no netem, which delay needs\n  fix: sudo modprobe sch_netem")
-    else:
-        assert not early
+            apply(route, lab["client"].interfaces["eth0"].index, shaped(delay=1))
+        except HostError:
+            return False
+        apply(route, lab["client"].interfaces["eth0"].index, shaped())
+        return True
+
+
+def test_a_rate_alone_needs_no_wire() -> None:
+    with Lab(link_with(onward=shaped(rate=8_000_000))) as lab:
+        shape(lab)
+        assert not Wire.of(lab).carries
+
+
+def test_beside_a_rule_the_wire_keeps_a_rate() -> None:
+    topology = link_with(onward=shaped(rate=8_000_000))
+    with Lab(replace(topology, links=(replace(topology.links[0], by_wire=True),))) as lab:
+        assert shape(lab) == ()
+        with Wire.of(lab) as wire:
+            assert wire.carries
+            least = (COUNT - 1) * FRAME * 8 / 8_000_000
+            assert least * 0.98 <= seconds(lab, "client", "server")

@@ -4,18 +4,20 @@ import errno
 import os
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from networks import two_hosts
+from wired import decided, numbered
 
 from netlab.document import Document
 from netlab.errors import LabError
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
-from netlab.timeline.observations import Decision
 from netlab.topology.load import parse_topology
 
 pytestmark = pytest.mark.netns
@@ -30,6 +32,14 @@ links:
     subnets: [10.0.0.0/24, "fd00::/64"]
     impair:
 """
+WAYS = {
+    "idle": "      {}",
+    "rules": "      both: [{match: R, action: drop}]",
+    "quantities": "      both: {delay: 1ms}",
+    "offloads": "      {}\n    offloads: [tx, sg, tso, gso]",
+    "offloads and rules": "      both: [{match: R, action: drop}]\n    offloads: [tx, sg, tso, gso]",
+}
+"""What frames may go through, by what it is called."""
 HOLD_SYNS = """
       client->server: [{match: S, action: hold, barrier: syns}]
       server->client: [{match: S, action: hold, barrier: syns}]
@@ -39,6 +49,7 @@ HOLD_SYNS = """
 @contextmanager
 def ruled(rules: str) -> Iterator[tuple[Lab, Wire]]:
     topology = parse_topology(Document.parse(TOPOLOGY + rules, "ruled.yaml"))
+    topology = replace(topology, links=(replace(topology.links[0], by_wire=True),))
     with Lab(topology) as lab, Wire.of(lab) as wire:
         yield lab, wire
 
@@ -59,15 +70,6 @@ def connected(made: socket.socket, within: float = 10.0) -> bool:
     poll = select.poll()
     poll.register(made, select.POLLOUT)
     return bool(poll.poll(within * 1000)) and made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-
-
-def decided(wire: Wire, count: int, within: float = 10.0) -> list[Decision]:
-    found: list[Decision] = []
-    deadline = time.monotonic() + within
-    while len(found) < count and time.monotonic() < deadline:
-        found += wire.drain()
-        select.select([], [], [], 0.001)
-    return found
 
 
 def test_a_dropped_syn_ack_is_retransmitted_and_passes_the_second_time() -> None:
@@ -139,9 +141,10 @@ def test_what_is_held_goes_out_in_the_order_of_arrival() -> None:
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "10.0.0.2"), (socket.AF_INET6, "fd00::2")])
-def test_a_stream_goes_through_whole_in_both_families(family: int, address: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_stream_goes_through_whole_in_both_families(way: str, family: int, address: str) -> None:
     data = os.urandom(1 << 20)
-    with ruled("      both: [{match: R, action: drop}]") as (lab, wire):
+    with ruled(WAYS[way]) as (lab, wire):
         with closing(lab["server"].socket(family)) as listener, closing(lab["client"].socket(family)) as client:
             listener.bind((address, 8080))
             listener.listen()
@@ -164,8 +167,9 @@ def test_a_stream_goes_through_whole_in_both_families(family: int, address: str)
         assert wire.report().lost == 0
 
 
-def test_frames_are_forwarded_verbatim_with_vlan_tags_and_unknown_types() -> None:
-    with ruled("      both: [{match: R, action: drop}]") as (lab, _):
+@pytest.mark.parametrize("way", WAYS)
+def test_frames_are_forwarded_verbatim_with_vlan_tags_and_unknown_types(way: str) -> None:
+    with ruled(WAYS[way]) as (lab, _):
         hardware = bytes.fromhex(lab["server"].interfaces["eth0"].hardware.replace(":", ""))
         ends = hardware + bytes.fromhex("020000000001")
         frames = [
@@ -189,6 +193,95 @@ def test_frames_are_forwarded_verbatim_with_vlan_tags_and_unknown_types() -> Non
                         data = data[:12] + tag[18:20][::-1] + tag[16:18][::-1] + data[12:]
                     seen.append(data)
         assert seen == frames
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_is_watched_frame_by_frame_whatever_it_does(way: str) -> None:
+    kind = bytes.fromhex("88b5")
+    counts: list[int] = []
+    with (
+        ruled(WAYS[way]) as (lab, wire),
+        closing(packet_left(lab, "client")) as client,
+        closing(packet_left(lab, "server")) as server,
+    ):
+        server.setblocking(False)
+
+        def look() -> None:
+            """How many of the frames have been delivered."""
+            came = 0
+            with suppress(BlockingIOError):
+                while True:
+                    came += server.recv(1 << 16)[12:14] == kind
+            counts.append(came)
+
+        wire.watch(look)
+        for number in range(5):
+            client.send(bytes(12) + kind + bytes([number]) * 60)
+        deadline = time.monotonic() + 20
+        while sum(counts) < 5 and time.monotonic() < deadline:
+            select.select([], [], [], 0.001)
+        wire.stop()
+    assert sum(counts) == 5
+    # One at a time; it was also called when each had come, and had not gone on yet.
+    assert max(counts) == 1
+    assert len(counts) >= 10
+
+
+def large(lab: Lab, wire: Wire) -> int:
+    """The length of the longest frame by which a stream reaches the server."""
+    found = 0
+    with closing(packet_left(lab, "server")) as tap, closing(lab["server"].socket()) as listener:
+        tap.setblocking(False)
+        listener.bind(("10.0.0.2", 8080))
+        listener.listen()
+        with closing(lab["client"].socket()) as client:
+            client.settimeout(20)
+            client.connect(("10.0.0.2", 8080))
+            accepted, _ = listener.accept()
+            with closing(accepted):
+                accepted.settimeout(20)
+                left = 1 << 20
+                client.setblocking(False)
+                while left:
+                    with suppress(BlockingIOError):
+                        client.send(bytes(1 << 16))
+                    left -= min(left, len(accepted.recv(left)))
+        with suppress(BlockingIOError):
+            while True:
+                found = max(found, len(tap.recv(1 << 17)))
+    assert wire.report().lost == 0
+    return found
+
+
+def test_segments_stay_whole_only_where_no_rule_needs_packets() -> None:
+    with ruled(WAYS["offloads"]) as (lab, wire):
+        assert large(lab, wire) > 2 * 1514
+    with ruled(WAYS["offloads and rules"]) as (lab, wire):
+        assert large(lab, wire) <= 1514
+
+
+def test_what_finds_no_room_in_the_wires_queue_is_counted() -> None:
+    gate = threading.Event()
+    with ruled(WAYS["rules"]) as (lab, wire), numbered(lab) as sender:
+        sender.send(0)
+        sender.arrive(1)
+        (middle,) = lab.middles.values()
+        assert middle.sockets is not None
+        middle.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+        def wait() -> None:
+            gate.wait(20)
+
+        wire.watch(wait)
+        sender.send(*range(1, 201))
+        sender.departed(201)
+        gate.set()
+        came, deadline = 0, time.monotonic() + 20
+        while came + wire.report().lost < 200 and time.monotonic() < deadline:
+            came += len(sender.arrived())
+        report = wire.report()
+        assert came < 200 <= came + report.lost  # a report to a multicast group may be lost too
+        assert report.reason.startswith(f"the wire lost frames (server:eth0 {report.lost})")
 
 
 def test_a_lab_without_rules_needs_no_wire() -> None:

@@ -16,8 +16,9 @@ pytestmark = [
 
 TESTS = Path(__file__).parent.parent
 FILES = [
-    *(f"lab/test_{name}.py" for name in ("as_planned", "build", "keeper", "lab", "parcels", "process", "starting")),
+    *(f"lab/test_{name}.py" for name in ("as_planned", "build", "keeper", "lab", "lab_links", "parcels", "process", "starting")),
     "impair/test_shaping.py",
+    "test_link_steps.py",
 ]
 
 

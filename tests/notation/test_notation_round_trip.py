@@ -16,6 +16,7 @@ from netlab.notation.values import (
     Constant,
     Name,
     Number,
+    Parts,
     Rights,
     SocketAddress,
     Structure,
@@ -26,7 +27,7 @@ from netlab.units import Duration
 
 numbers = st.integers(-(2**40), 2**40)
 names = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True).filter(
-    lambda name: name not in ("buf", "rights", "unspec", "join", "run", "unixfamilyonly") and not name.startswith("family")
+    lambda name: name not in ("buf", "rights", "iov", "unspec", "join", "run", "unixfamilyonly") and not name.startswith("family")
 )
 nodes = st.from_regex(r"[a-z][a-z0-9-]{0,6}", fullmatch=True).filter(lambda name: name not in ("unix", "abstract", "if"))
 constants = st.sampled_from(["SOCK_STREAM", "SOCK_NONBLOCK", "AF_INET6", "O_RDWR", "POLLIN", "MSG_PEEK"])
@@ -68,6 +69,7 @@ simple_values: st.SearchStrategy[Value] = st.one_of(
     st.builds(BadPointer, st.booleans(), st.none() | st.integers(0, 5000)),
     st.builds(lambda pair: Structure("linger", pair), st.tuples(numbers, numbers)),
     st.builds(Rights, st.lists(names, max_size=3).map(tuple)),
+    st.builds(Parts, st.lists(st.builds(Text, st.binary(max_size=5)) | st.builds(BadPointer, st.booleans())).map(tuple)),
     addresses(st.none()),
 )
 

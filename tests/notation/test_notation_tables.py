@@ -57,7 +57,7 @@ def test_every_signature_has_a_source_and_what_it_names() -> None:
     assert all(signature.source and signature.usage.startswith(f"{name}(") for name, signature in SIGNATURES.items())
     assert {name for name, signature in SIGNATURES.items() if signature.names == 2} == {"socketpair", "pipe"}
     assert {name for name, signature in SIGNATURES.items() if not signature.libc} == {
-        "fill_fds", "exit", "sleep", "kill", "default",
+        "fill_fds", "exported", "exit", "sleep", "kill", "default", "handle", "interrupt",
     }  # fmt: skip
 
 

@@ -52,6 +52,8 @@ def test_fifty_sockets_are_fifty_objects(
     observer.stop()
     assert alive.caches == {cache: {"allocated": 50, "live": 50}, "sock_inode_cache": {"allocated": 50, "live": 50}}
     assert dead.caches == {cache: {"allocated": 50, "live": 0}, "sock_inode_cache": {"allocated": 50, "live": 0}}
+    assert alive.sizes.keys() == {cache, "sock_inode_cache"}
+    assert alive.sizes[cache] > alive.sizes["sock_inode_cache"] > 0
     assert (alive.host, alive.process) == ("node", "node/p")
     assert before < alive.time < dead.time < time.time_ns()
     report = observer.report()

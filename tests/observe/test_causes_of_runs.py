@@ -174,14 +174,14 @@ def test_simultaneous_open(tier: Tier, tmp_path: Path) -> None:
     rules = "{client->server: [{match: S, action: hold, barrier: both}], server->client: [{match: S, action: hold, barrier: both}]}"
     topology = f"{{nodes: {{client: {{}}, server: {{}}}}, links: [{{endpoints: [client, server], impair: {rules}}}]}}"
     told = transitions(tmp_path, steps, topology)
-    # Which side is first is open, and each goes its way.
-    assert sorted(told) == sorted(
+    # Which side is first is open, and each goes its way: by the other's SYN-ACK, or by its ACK where that comes first.
+    assert sorted(line.replace("by the segment S.", "by the segment .") for line in told) == sorted(
         f"{name} {change}"
         for name in ("client.c", "server.d")
         for change in (
             "CLOSE -> SYN_SENT by connect()",
             "SYN_SENT -> SYN_RECV by the segment S",
-            "SYN_RECV -> ESTABLISHED by the segment S.",
+            "SYN_RECV -> ESTABLISHED by the segment .",
         )
     )
 

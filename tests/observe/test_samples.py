@@ -128,3 +128,23 @@ def test_samples_say_what_the_socket_itself_says() -> None:
             assert [*samples.drain(), *samples.stop()] == []
             diagnosis.close()
             assert samples.report().seen == 2 + len(every)
+
+
+@pytest.mark.netns
+def test_a_timer_is_seen_while_it_runs() -> None:
+    with Lab(two_hosts()) as lab, lab["server"].socket() as listener, lab["client"].socket() as client:
+        listener.bind(ADDRESS)
+        listener.listen()
+        client.connect(ADDRESS)
+        accepted, _ = listener.accept()
+        diagnosis = SocketDiagnosis("client", netlink(lab, "client"))
+        try:
+            with accepted:
+                assert [(one.timer, one.left, one.cookie) for one in diagnosis.timers()] == [("none", 0, cookie(client))]
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1000)
+                (one,) = diagnosis.timers()
+                assert (one.host, one.timer, one.repeats, one.inode > 0) == ("client", "keepalive", 0, True)
+                assert 900_000 < one.left <= 1_000_000
+        finally:
+            diagnosis.close()

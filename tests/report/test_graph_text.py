@@ -98,6 +98,20 @@ def test_a_graph_has_words_for_every_impairment() -> None:
     assert line.impaired
 
 
+def test_rules_are_a_sentence_where_they_are_simple_and_a_round_trip_is_the_sum_of_both_ways() -> None:
+    impaired = topology(
+        "nodes: {a: {}, b: {}}\nlinks:\n- endpoints: [a, b]\n  impair:\n"
+        "    a->b: [{delay: 10ms}, {match: S, nth: [1, 3], action: drop}, {match: S, chance: 1%, action: drop}]\n"
+        "    b->a: [{delay: 15ms}, {action: hold, barrier: gate}, {match: udp, action: mark}]\n"
+    )
+    (line,) = graph_of(impaired).lines
+    assert line.notes == (
+        "a → b: delay 10ms, drops S number 1, 3, {match: S, chance: 1%, action: drop}",
+        "b → a: delay 15ms, holds every packet at gate, {match: udp, action: mark, mark: ce}",
+        "round trip 25ms",
+    )
+
+
 @pytest.mark.parametrize(
     ("address", "host"),
     [("10.0.0.7/24", ".7"), ("10.1.2.3/16", ".2.3"), ("10.0.0.1/31", ".1"), ("fd00::7/64", "::7"), ("fd00:0:0:1::1:2/64", "::1:2")],

@@ -6,6 +6,7 @@ import pytest
 import results
 
 from netlab.report import text
+from netlab.timeline.observations import SourceReport
 
 FAILURE = """\
 FAIL connects: A connection opens.
@@ -122,3 +123,18 @@ def test_neighbours_that_cannot_be_ordered_are_marked_so() -> None:
     assert told[0] == "  timeline, in ms since its first observation; ~ may have come before the line above it:"
     # Packets are known within 2 ms here: not whether the call's entry before, or the state after, came first.
     assert [line.split()[0] for line in told[1:] if "~" in line] == ["~6.000", "~8.000"]
+
+
+def test_a_failure_tells_what_the_links_did_all_the_time() -> None:
+    whole = results.FAILED.timeline
+    notes = {"lab": ("a:eth0-b:eth0: a round trip takes 35ms",), "wire": ("a:eth0-b:eth0: wire: quantities beside rules",)}
+    sources = tuple(SourceReport(name=name, available=True, notes=told) for name, told in notes.items())
+    impaired = msgspec.structs.replace(results.FAILED, timeline=msgspec.structs.replace(whole, sources=sources))
+    told = [line.text for line in text.failure(impaired, impaired.verdicts[0])]
+    assert told[-5:] == [
+        "  link      a:eth0-b:eth0: a round trip takes 35ms",
+        "  link      a:eth0-b:eth0: wire: quantities beside rules",
+        "  rule      connect.established",
+        "  source    RFC 9293 §3.5",
+        "",
+    ]

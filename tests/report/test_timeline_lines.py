@@ -31,6 +31,7 @@ from netlab.timeline.observations import (
     SocketMemory,
     SocketState,
     SocketTable,
+    SocketTimer,
     StepBegan,
     StepEnded,
     SystemCall,
@@ -92,6 +93,10 @@ KINDS: tuple[tuple[AnyObservation, str], ...] = (
         "tcp socket destroyed in CLOSE client:1 to server:2",
     ),
     (SocketMemory(time=0, host="client", memory={"rmem_alloc": 4}, **ENDS), "socket memory client:1 to server:2: rmem_alloc 4"),
+    (
+        SocketTimer(time=0, host="client", timer="on", repeats=2, left=700, **ENDS),
+        "timer on client:1 to server:2: 700 ms left, gone off 2 times",
+    ),
     (TcpInfo(time=0, host="client", info={"rto": 200000}, **ENDS), "tcp_info client:1 to server:2: rto 200000"),
     (
         PacketDropped(time=0, host="client", reason="NO_SOCKET", place="tcp_v4_rcv"),

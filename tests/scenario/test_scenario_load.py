@@ -12,6 +12,7 @@ import netlab.model
 from netlab.errors import Place, SpecError
 from netlab.notation.calls import CallText, JoinText, Result, RunText
 from netlab.notation.parse import parse_packet, parse_result, parse_step
+from netlab.notation.tcp_states import STATES, canonical_state
 from netlab.scenario.load import load_claims, load_scenarios
 from netlab.scenario.spec import (
     CallStep,
@@ -27,7 +28,6 @@ from netlab.scenario.spec import (
     Scenario,
     WaitStep,
 )
-from netlab.scenario.states import STATES, canonical_state
 from netlab.topology.load import load_topology
 from netlab.units import Duration, milliseconds
 
@@ -143,6 +143,7 @@ def test_an_expectation_as_a_whole(load: Load) -> None:
       memory: {client: {TCP: {allocated: 1, live: 0}}}
       drops: {server: {NO_SOCKET: 1}}
       tcp_info: {client.c: {retransmits: 1, rto: ">=200000"}}
+      timers: {client.c: {timer: on, left: ">=10"}}
       within: 2s
       for: 50ms"""
     assert expectation(load, text, "client: d = dup(c)") == Expectation(
@@ -159,6 +160,7 @@ def test_an_expectation_as_a_whole(load: Load) -> None:
         memory={"client": {"TCP": {"allocated": 1, "live": 0}}},
         drops={"server": {"NO_SOCKET": "+1"}},
         tcp_info={"client.c": {"retransmits": "1", "rto": ">=200000"}},
+        timers={"client.c": {"timer": "on", "left": ">=10"}},
         within=milliseconds(2000),
         watch=milliseconds(50),
     )
@@ -268,7 +270,7 @@ def test_a_file_of_claims(tmp_path: Path) -> None:
     (step,) = scenarios[1].steps
     assert isinstance(step, CallStep)
     assert step.what.result == Result(form="any")
-    assert not_tested == (NotTested(id="three", statement="Three.", reason="unseen", sources=("u",)),)
+    assert not_tested == (NotTested(id="three", statement="Three.", reason="unseen", sources=("u",), group="g"),)
     assert load_scenarios(path) == scenarios
 
 

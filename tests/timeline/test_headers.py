@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
     ICMPv6MLReport2,
@@ -73,6 +73,7 @@ def by_scapy(data: bytes) -> dict[str, Any]:
         "source": ip.src,
         "target": ip.dst,
         "ttl": ip.ttl if ip.version == 4 else ip.hlim,
+        "df": int("DF" in str(ip.flags)) if ip.version == 4 else None,
         "sport": tcp.sport,
         "dport": tcp.dport,
         "seq": tcp.seq,
@@ -98,7 +99,8 @@ def test_scapy_reads_the_same_tcp(
     options: list[Any], flags: int, numbers: tuple[int, int, int], payload: bytes, version: int, tag: bool, broken: bool
 ) -> None:
     seq, ack, window = numbers
-    ip: Any = IP(src="10.0.0.1", dst="10.0.0.2", ttl=9) if version == 4 else IPv6(src="fd00::1", dst="fd00::2", hlim=9)
+    df = "DF" if seq % 2 else ""
+    ip: Any = IP(src="10.0.0.1", dst="10.0.0.2", ttl=9, flags=df) if version == 4 else IPv6(src="fd00::1", dst="fd00::2", hlim=9)
     tcp = TCP(sport=40000, dport=8080, seq=seq, ack=ack, flags=flags, window=window, options=options) / payload
     data = frame(Dot1Q(vlan=5) / ip / tcp if tag else ip / tcp)
     if broken:
@@ -160,8 +162,16 @@ def test_ipv6_extension_headers_are_walked() -> None:
 def test_ipv4_fragments_have_ports_only_in_the_first() -> None:
     first = decode(frame(IP(flags="MF") / UDP(sport=5, len=100) / (b"z" * 16)))
     later = decode(frame(IP(frag=3, proto=17) / (b"z" * 16)))
-    assert (first.sport, first.fragment, first.checksum) == (5, 0, None)
-    assert (later.protocol, later.sport, later.fragment, later.length) == ("udp", None, 24, 16)
+    assert (first.sport, first.fragment, first.checksum, first.mf) == (5, 0, None, 1)
+    assert (later.protocol, later.sport, later.fragment, later.length, later.mf) == ("udp", None, 24, 16, 0)
+
+
+def test_igmp_says_its_type_and_its_checksum_is_over_itself_alone() -> None:
+    report = bytes.fromhex("2200e9fb0000000104000000ef010101")  # RFC 3376 §4.2: one record, to exclude nothing, of 239.1.1.1
+    headers = decode(frame(IP(dst="224.0.0.22", ttl=1, proto=2, options=[IPOption_Router_Alert()]) / report))
+    assert (headers.protocol, headers.type, headers.target, headers.ttl) == ("igmp", 0x22, "224.0.0.22", 1)
+    assert headers.checksum is True
+    assert decode(frame(IPv6(nh=2) / report)).protocol == "other"
 
 
 def test_a_cut_frame_tells_what_it_can() -> None:

@@ -47,6 +47,7 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "table": st.dictionaries(st.integers(0, 2**31), _TEXTS, max_size=3),
     "values": st.dictionaries(_TEXTS, _NUMBERS, max_size=3),
     "counts": st.dictionaries(_TEXTS, _NUMBERS, max_size=3),
+    "sizes": st.dictionaries(_TEXTS, _NUMBERS, max_size=3),
     "tables": st.dictionaries(_TEXTS, st.lists(_NUMBERS, max_size=3).map(tuple), max_size=3),
     "caches": st.dictionaries(_TEXTS, st.dictionaries(_TEXTS, _NUMBERS, max_size=2), max_size=2),
     "stack": st.lists(_TEXTS, max_size=3).map(tuple),

@@ -4,7 +4,8 @@ from hand_written import CLIENT_ISN, MS, NODES, SERVER_ISN, delivered, frame, ha
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP
 
-from netlab.timeline.streams import Numbers, describe, packets_of
+from netlab.timeline.headers import decode
+from netlab.timeline.streams import Numberer, Numbers, describe, packets_of
 
 
 def numbers(*packets: object) -> list[tuple[int | None, int | None]]:
@@ -18,6 +19,17 @@ def test_numbers_count_from_each_syn_and_wrap() -> None:
     answer = delivered(5 * MS, "server", "client", "A", SERVER_ISN + 1, (CLIENT_ISN + 6) % 2**32)
     before = delivered(6 * MS, "server", "client", "A", SERVER_ISN - 9, (CLIENT_ISN + 6) % 2**32)
     assert numbers(handshake(), data, answer, before) == [(0, None), (0, 1), (1, 1), (1, 1), (1, 6), (-9, 6)]
+
+
+def test_a_connection_that_was_forgotten_is_a_new_one() -> None:
+    numberer = Numberer()
+    syn, data = (decode(bytes(segment("client", "server", flags, seq))) for flags, seq in (("S", 100), ("PA", 101)))
+    numberer.numbers(syn)
+    assert syn.sport is not None
+    assert syn.dport is not None
+    assert numberer.numbers(data).seq == 1
+    numberer.forget((syn.target, syn.dport), (syn.source, syn.sport))
+    assert numberer.numbers(data).seq == 101
 
 
 def test_a_reset_of_who_never_sent_a_syn_is_absolute() -> None:

@@ -268,6 +268,11 @@ def test_a_setting_goes_before_what_every_file_says(tmp_path: Path) -> None:
     assert [len(load_topology(path, settings).nodes) for settings in (None, {"n": "4"})] == [2, 4]
 
 
+def test_a_file_gets_as_many_keys_from_those_that_it_includes_as_it_loses(tmp_path: Path) -> None:
+    path = write(tmp_path, main="include: base.yaml\nlinks: [{endpoints: [a, b]}]\n", base="nodes: {a: {}, b: {}}\n")
+    assert [end.node for end in load_topology(path).links[0].endpoints] == ["a", "b"]
+
+
 def test_what_is_wrong_in_an_included_file_has_its_place_there(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -2,14 +2,17 @@
 
 import errno
 import os
+import signal
 import socket
 import struct
 from collections.abc import Iterator
 
 import pytest
+from labs import netlab
 from networks import one_host
 
 from netlab.lab.lab import Lab
+from netlab.notation.constants import constant
 from netlab.observe.procfs import descriptor_table
 from netlab.workload.agents import AgentProcess, ProcessGone
 
@@ -53,6 +56,11 @@ def test_what_a_call_leaves_in_its_buffers_comes_back(agent: AgentProcess) -> No
     assert call(agent, "read", right, ("out", 10), 10, width="ssize")[2][1] == b"hello" + bytes(5)
 
 
+def test_the_c_library_has_a_function_or_has_it_not(agent: AgentProcess) -> None:
+    assert call(agent, "exported", ("in", b"recvmsg\0"))[:2] == (0, 0)
+    assert call(agent, "exported", ("in", b"closesocket\0"))[:2] == (-1, errno.ENOENT)
+
+
 def test_a_blocking_call_blocks_only_its_actor(agent: AgentProcess) -> None:
     _, _, out = call(agent, "socketpair", socket.AF_UNIX, socket.SOCK_STREAM, 0, ("out", 8))
     assert isinstance(out[3], bytes)
@@ -65,6 +73,29 @@ def test_a_blocking_call_blocks_only_its_actor(agent: AgentProcess) -> None:
     assert reply is not None
     assert (reply.result, reply.out[1]) == (1, b"x")
     assert reply.before < reply.after
+
+
+def test_a_signal_that_is_handled_interrupts_who_is_inside_a_call(agent: AgentProcess) -> None:
+    _, _, out = call(agent, "socketpair", socket.AF_UNIX, socket.SOCK_STREAM, 0, ("out", 8))
+    assert isinstance(out[3], bytes)
+    left, right = struct.unpack("=ii", out[3])
+    assert call(agent, "handle", signal.SIGUSR1, 0)[:2] == (0, 0)
+    assert call(agent, "interrupt", signal.SIGUSR1)[0] == 0
+    number = agent.begin("read", [["int", right], ["out", 1], ["int", 1]], "ssize", "reader")
+    assert agent.settled(number, 5)
+    assert call(agent, "interrupt", signal.SIGUSR1)[0] == 1
+    reply = agent.returned(number, 5)
+    assert reply is not None
+    assert (reply.result, reply.errno) == (-1, errno.EINTR)
+    # A handler that has the call begin again, as most languages' runtimes install them.
+    assert call(agent, "handle", signal.SIGUSR1, constant("SA_RESTART"))[:2] == (0, 0)
+    number = agent.begin("read", [["int", right], ["out", 1], ["int", 1]], "ssize", "reader")
+    assert agent.settled(number, 5)
+    assert call(agent, "interrupt", signal.SIGUSR1)[0] == 1
+    assert call(agent, "write", left, ("in", b"x"), 1, width="ssize")[0] == 1
+    reply = agent.returned(number, 5)
+    assert reply is not None
+    assert (reply.result, reply.out[1]) == (1, b"x")
 
 
 def test_a_large_message_is_not_cut(agent: AgentProcess) -> None:
@@ -89,3 +120,8 @@ def test_a_fork_has_a_copy_of_the_descriptors(agent: AgentProcess) -> None:
 def test_a_process_that_a_signal_ended_says_which(agent: AgentProcess) -> None:
     with pytest.raises(ProcessGone, match="status -9"):
         call(agent, "kill", 9)
+
+
+def test_where_another_user_does_not_exist_the_claim_is_inconclusive() -> None:
+    said = netlab("conform", "--claim", "reuseport-all-must-set", rootless=True)
+    assert (said.returncode, "INCONCLUSIVE" in said.stdout, "host has no user 65534" in said.stdout) == (3, True, True)

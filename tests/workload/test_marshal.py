@@ -1,6 +1,9 @@
 """Calls of the notation become what libc takes, and what libc gave becomes the notation again."""
 
+import platform
+import signal
 import socket
+import stat
 import struct
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +14,8 @@ from netlab.notation import sockaddr
 from netlab.notation.calls import Call, CallText
 from netlab.notation.parse import parse_step
 from netlab.notation.pattern import pattern
-from netlab.workload.layouts import pack_epoll_event, pack_rights
+from netlab.notation.printing import print_data
+from netlab.workload.layouts import pack_credentials, pack_epoll_event, pack_rights
 from netlab.workload.marshal import Encoded, MarshalError, decode, encode
 
 V4, V6 = sockaddr.pack_ip("127.0.0.1", 7000), sockaddr.pack_ip("::1", 7001)
@@ -39,6 +43,19 @@ class Known:
 
     def port_of(self, name: str) -> int:
         return sockaddr.port_of(self.address_of_name(name) or b"")
+
+    def interface_index(self, name: str) -> int:
+        if name != "eth0":
+            raise ValueError(f"there is no interface {name}")
+        return 2
+
+    def process_number(self, name: str) -> int:
+        return {"self": 20, "p": 21}[name]
+
+
+def cmsg(level: int, kind: int, body: bytes) -> bytes:
+    whole = struct.pack("@Lii", 16 + len(body), level, kind) + body
+    return whole + bytes(-len(whole) % 8)
 
 
 def call_of(text: str) -> Call:
@@ -69,6 +86,7 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("connect(s,127.0.0.1:0,28)", [["int", 3], ["in", sockaddr.pack_ip("127.0.0.1", 0) + bytes(12)], ["int", 28]]),
     ("bind(s,127.0.0.1:0,-1)", [["int", 3], ["in", sockaddr.pack_ip("127.0.0.1", 0)], ["int", -1]]),
     ("connect(v6,[fe80::1%2]:80)", [["int", 5], ["in", sockaddr.pack_ip("fe80::1", 80, 2)], ["int", 28]]),
+    ("connect(v6,[fe80::1%eth0]:80)", [["int", 5], ["in", sockaddr.pack_ip("fe80::1", 80, 2)], ["int", 28]]),
     ("connect(s,server:8080)", [["int", 3], ["in", sockaddr.pack_ip("10.0.0.1", 8080)], ["int", 16]]),
     ("connect(v6,server.eth1:8080)", [["int", 5], ["in", sockaddr.pack_ip("fd00::2", 8080)], ["int", 28]]),
     ("connect(s,server:@v6)", [["int", 3], ["in", sockaddr.pack_ip("10.0.0.1", 7001)], ["int", 16]]),
@@ -97,6 +115,11 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("sendto(s,\"hi\")", [["int", 3], ["in", b"hi"], *ints(2, 0), ["null"], ["int", 0]]),
     ("recv(s,buf(10),MSG_DONTWAIT)", [["int", 3], ["out", 10], *ints(10, 0x40)]),
     ("recvfrom(s,buf(3),0)", [["int", 3], ["out", 3], *ints(3, 0), ["out", 128], int_pointer(128)]),
+    ("pread(s,buf(3),7)", [["int", 3], ["out", 3], *ints(3, 7)]),
+    ("pwrite(s,\"hi\",7)", [["int", 3], ["in", b"hi"], *ints(2, 7)]),
+    ("unshare(CLONE_NEWNET)", ints(0x40000000)),
+    ("fstat(s)", [["int", 3], ["out", 256]]),
+    ("system(\"exit 3\")", [["in", b"exit 3\0"]]),
     ("read(s,NULL[5])", [["int", 3], ["null"], ["int", 5]]),
     ("shutdown(s,SHUT_RDWR)", ints(3, 2)),
     ("fcntl(s,F_SETFL,O_RDWR|O_NONBLOCK)", ints(3, 4, 2050)),
@@ -108,6 +131,10 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("setsockopt(s,SOL_SOCKET,SO_OOBINLINE,0,0)", [*ints(3, 1, 10), ["in", bytes(4)], ["int", 0]]),
     ("setsockopt(s,SOL_SOCKET,SO_SNDBUFFORCE,-256)", [*ints(3, 1, 32), ["in", struct.pack("=i", -256)], ["int", 4]]),
     ("setsockopt(s,SOL_SOCKET,SO_LINGER,{linger:1,10})", [*ints(3, 1, 13), ["in", struct.pack("=ii", 1, 10)], ["int", 8]]),
+    ("setsockopt(s,SOL_IP,IP_ADD_MEMBERSHIP,{ip_mreq:239.1.1.1,0.0.0.0})",
+     [*ints(3, 0, 35), ["in", b"\xef\1\1\1\0\0\0\0"], ["int", 8]]),
+    ("unlink(\"/a\")", [["in", b"/a\0"]]),
+    ("umask(027)", ints(0o27)),
     ("setsockopt(s,SOL_SOCKET,SO_RCVTIMEO,{timeval:0,2})", [*ints(3, 1, 20), ["in", struct.pack("@ll", 0, 2)], ["int", 16]]),
     ("setsockopt(s,IPPROTO_TCP,TCP_CONGESTION,\"reno\")", [*ints(3, 6, 13), ["in", b"reno"], ["int", 4]]),
     ("setsockopt(s,SOL_SOCKET,SO_KEEPALIVE,NULL,4)", [*ints(3, 1, 9), ["null"], ["int", 4]]),
@@ -128,6 +155,9 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("open(\"f\",O_CREAT|O_RDWR)", [["in", b"f\0"], *ints(0o102, 0o600)]),
     ("setrlimit(RLIMIT_NOFILE,64)", [["int", 7], ["in", struct.pack("@LL", 64, 64)]]),
     ("fill_fds()", []),
+    ("handle(SIGUSR1, SA_RESTART)", [["int", signal.SIGUSR1], ["int", 0x10000000]]),
+    ("interrupt(SIGUSR1)", [["int", signal.SIGUSR1]]),
+    ("exported(\"socket\")", [["in", b"socket\0"]]),
     ("kill(SIGTERM)", ints(15)),
 ]  # fmt: skip
 
@@ -139,7 +169,7 @@ def test_calls_as_libc_takes_them(text: str, args: list[Any]) -> None:
 
 def test_calls_that_count_bytes_return_ssize_t() -> None:
     wide = {text.split("(")[0] for text, _ in CALLS if encoded(text).width == "ssize"}
-    assert wide == {"send", "sendto", "recv", "recvfrom", "read", "write"}
+    assert wide == {"send", "sendto", "recv", "recvfrom", "read", "write", "pread", "pwrite"}
 
 
 def test_messages() -> None:
@@ -149,10 +179,16 @@ def test_messages() -> None:
         ["msg", {"name": V4[:1], "iov": [["in", b"abcd"]], "control": pack_rights([3, 4]), "flags": 0}],
         ["int", 1],
     ]
+    own = encoded("sendmsg(u,#1,0,control={ucred:self,1,2})")
+    assert own.args[1][1]["control"] == cmsg(1, 2, struct.pack("=iII", 20, 1, 2))
     bad = encoded("sendmsg(u,BADPTR#9,0,addr=unix:d,control=BADPTR)")
     assert bad.args[1] == ["msg", {"name": b"\x01\0d\0", "iov": [["bad", 9]], "control": ["bad"], "flags": 0}]
     received = encoded("recvmsg(u,buf(5),0)")
     assert received.args[1] == ["msg", {"name": 128, "iov": [["out", 5]], "control": 512, "flags": 0}]
+    several = encoded('sendmsg(u,iov("ab",buf(3),NULL[4]),0)')
+    assert several.args[1][1]["iov"] == [["in", b"ab"], ["in", b"abc"], ["null", 4]]
+    scattered = encoded("recvmsg(u,iov(buf(2),buf(8)),0)")
+    assert scattered.args[1][1]["iov"] == [["out", 2], ["out", 8]]
     bare = encoded("recvmsg(u,buf(5),0,addr=NULL,control=NULL)")
     assert bare.args[1] == ["msg", {"name": None, "iov": [["out", 5]], "control": None, "flags": 0}]
 
@@ -161,7 +197,7 @@ def test_messages() -> None:
     ("text", "message"),
     [
         ("bind(s,@t)", "bind: t is no socket, so it has no address"),
-        ("connect(s,[fe80::1%eth0]:80)", "eth0"),
+        ("connect(s,[fe80::1%eth9]:80)", "no interface eth9"),
         ("bind(s,if:lo)", "bind: if:lo cannot be passed as an address"),
         ("select(5000,NONE,0)", "select: 5000 cannot be passed as a member of an fd_set"),
     ],
@@ -178,21 +214,38 @@ def message(data: bytes = b"", flags: int = 0, name: bytes = b"", control: bytes
 EXTENDED = struct.pack("=IBBBBII", 111, 2, 3, 3, 0, 0, 0) + sockaddr.pack_ip("10.0.0.1", 0)
 RECVERR = struct.pack("@Lii", 16 + len(EXTENDED), 0, 11) + EXTENDED
 
+X86_64 = platform.machine() == "x86_64"
+STATUS = struct.pack("=QQ" + "Q" * X86_64 + "I", 8, 4711, *[1] * X86_64, stat.S_IFSOCK | 0o777).ljust(256, b"\0")
+
 REPLIES: list[tuple[str, int, list[Any], Any]] = [
     ("accept(s)", 5, [None, V4.ljust(128, b"\0"), struct.pack("=i", 16)], "127.0.0.1:7000"),
     ("accept(s,NULL)", 5, [None, None, None], None),
     ("accept(s,BUF,2)", 5, [None, V4[:2].ljust(128, b"\0"), struct.pack("=i", 16)], "family2"),
+    (
+        "getsockname(s,buf(16),4)",
+        0,
+        [None, V4[:4].ljust(16, b"\0"), struct.pack("=i", 16)],
+        {"addrlen": 16, "data": print_data(V4[:4].ljust(16, b"\0"))},
+    ),
     ("getsockname(v6)", 0, [None, V6.ljust(128, b"\0"), struct.pack("=i", 28)], "[::1]:7001"),
     ("recv(s,buf(9))", 5, [None, b"hello\0\0\0\0", None, None], '"hello"'),
     ("recv(s,buf(3),MSG_TRUNC)", 9, [None, b"hel", None, None], '"hel"'),
     ("read(s,buf(100))", 100, [None, pattern(100), None], "buf(100)"),
     ("read(s,buf(100))", 0, [None, bytes(100), None], '""'),
+    ("pread(s,buf(9),0)", 5, [None, b"hello\0\0\0\0", None, None], '"hello"'),
+    ("fstat(s)", 0, [None, STATUS], {"type": "socket", "ino": 4711}),
     ("recvfrom(s,buf(3))", 3, [None, b"abc", None, None, bytes(128), struct.pack("=i", 0)], ""),
     ("getsockopt(s,SOL_SOCKET,SO_ERROR)", 0, [None, None, None, struct.pack("=i", 111), struct.pack("=i", 4)], "ECONNREFUSED"),
     ("getsockopt(s,SOL_SOCKET,SO_ERROR)", 0, [None, None, None, bytes(4), struct.pack("=i", 4)], 0),
     ("getsockopt(s,IPPROTO_TCP,TCP_LINGER2)", 0, [None, None, None, struct.pack("=i", -1), struct.pack("=i", 4)], -1),
     ("getsockopt(s,IPPROTO_TCP,TCP_CONGESTION,str)", 0, [None, None, None, b"reno" + bytes(124), struct.pack("=i", 16)], "reno"),
     ("getsockopt(s,IPPROTO_TCP,TCP_NODELAY,len,1)", 0, [None, None, None, bytes(4), struct.pack("=i", 1)], {"len": 1, "value": 0}),
+    (
+        "getsockopt(s,SOL_SOCKET,SO_LINGER,buf(8),4)",
+        0,
+        [None, None, None, struct.pack("=ii", 1, 0), struct.pack("=i", 4)],
+        {"len": 4, "data": print_data(struct.pack("=ii", 1, 0))},
+    ),
     ("getsockopt(s,SOL_SOCKET,SO_LINGER)", 0, [None, None, None, struct.pack("=ii", 1, 5), struct.pack("=i", 8)], "{linger:1,5}"),
     ("ioctl(s,FIONREAD)", 0, [None, None, struct.pack("=i", 10)], 10),
     ("ioctl(s,SIOCGIFFLAGS,if:lo)", 0, [None, None, b"lo".ljust(16, b"\0") + struct.pack("=H", 73) + bytes(22)], 73),
@@ -204,6 +257,19 @@ REPLIES: list[tuple[str, int, list[Any], Any]] = [
      {"data": '"abcd"', "flags": "MSG_TRUNC", "from": "127.0.0.1:7000", "control": {}}),
     ("recvmsg(u,buf(4),0)", 1, [None, message(b"a\0\0\0", control=pack_rights([8, 9])), None],
      {"data": '"a"', "flags": "0", "from": "", "control": {"SCM_RIGHTS": [8, 9]}}),
+    ("recvmsg(u,iov(buf(2),buf(8)),0)", 5, [None, message(b"ab") | {"iov": [b"ab", b"cde\0\0\0\0\0"]}, None],
+     {"iov": ['"ab"', '"cde"'], "data": '"abcde"', "flags": "0", "from": "", "control": {}}),
+    ("recvmsg(u,iov(buf(2),buf(8)),0)", 1, [None, message() | {"iov": [b"a\0", bytes(8)]}, None],
+     {"iov": ['"a"', '""'], "data": '"a"', "flags": "0", "from": "", "control": {}}),
+    ("getsockopt(s,SOL_SOCKET,SO_MEMINFO)", 0, [None, None, None, struct.pack("=3I", 1, 2, 3) + bytes(24), struct.pack("=i", 12)],
+     {"rmem_alloc": 1, "rcvbuf": 2, "wmem_alloc": 3}),
+    ("recvmsg(u,buf(4),0)", 0, [None, message(control=cmsg(0, 8, b"\2\0\0\0\x0a\0\0\2\x0a\0\0\3")), None],
+     {"data": '""', "flags": "0", "from": "",
+      "control": {"IP_PKTINFO": {"ifindex": 2, "spec_dst": "10.0.0.2", "addr": "10.0.0.3"}}}),
+    ("recvmsg(u,buf(4),0)", 0, [None, message(control=cmsg(41, 50, bytes(15) + b"\1\2\0\0\0")), None],
+     {"data": '""', "flags": "0", "from": "", "control": {"IPV6_PKTINFO": {"ifindex": 2, "addr": "::1"}}}),
+    ("recvmsg(u,buf(4),0)", 0, [None, message(control=pack_credentials([20, 0, 7])), None],
+     {"data": '""', "flags": "0", "from": "", "control": {"SCM_CREDENTIALS": "{ucred:20,0,7}"}}),
     ("recvmsg(u,buf(4),MSG_ERRQUEUE)", 0, [None, message(flags=0x2000, control=RECVERR), None],
      {"data": '""', "flags": "MSG_ERRQUEUE", "from": "",
       "control": {"IP_RECVERR": {"errno": "ECONNREFUSED", "origin": "icmp", "type": 3, "code": 3, "offender": "10.0.0.1"}}}),

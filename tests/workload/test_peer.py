@@ -22,7 +22,7 @@ FAMILIES = [(socket.AF_INET, "10.0.0.2"), (socket.AF_INET6, "fd00::2")]
 def beside(within: float = 10.0) -> Iterator[tuple[Lab, ScriptedPeer]]:
     """A client and, in the server's place, a peer."""
     with Lab(two_hosts(server="peer")) as lab:
-        peer = ScriptedPeer(lab["server"], within)
+        peer = ScriptedPeer(lab["server"], within, lab.nodes)
         peer.start()
         try:
             yield lab, peer
@@ -113,6 +113,38 @@ def test_the_latest_connection_is_meant_unless_ports_are_named() -> None:
             send(peer, f"server > client:{port} R.")
             became(first, select.POLLIN)
             assert (error_of(first), error_of(second)) == (104, 0)
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, ""), (socket.AF_INET6, "[fd00::1]")])
+def test_a_connection_that_the_peer_opens(family: int, address: str) -> None:
+    with beside() as (lab, peer), closing(lab["client"].socket(family)) as listener:
+        listener.bind(("", 8080))
+        listener.listen()
+        ends = f"server:40000 > {address or 'client'}:8080"
+        send(peer, f"{ends} S seq -10", f"{ends} R seq -9")  # an old one, which is taken back
+        send(peer, f"{ends} S <mss 1000>")
+        send(peer, ".", 'P. data "hello"')
+        became(listener, select.POLLIN)
+        accepted, name = listener.accept()
+        with closing(accepted):
+            assert name[1] == 40000
+            assert accepted.recv(10) == b"hello"
+
+
+def test_an_ack_waits_for_the_answer_to_the_peers_own_syn() -> None:
+    with beside(within=0.05) as (_, peer):
+        send(peer, "server:40000 > client:8080 S")  # nobody listens: a reset is no answer
+        with pytest.raises(StepError, match=r"server: no answer to its SYN has come within 0\.05 s to send '\.' on"):
+            send(peer, ".")
+        send(peer, ". ack 5")
+
+
+def test_a_segment_of_no_connection() -> None:
+    with beside() as (lab, peer), closing(lab["client"].space.packet_socket("eth0")) as seen:
+        send(peer, "server:40000 > client:7 . seq 5 ack 12345")
+        while (heard := decode(seen.recv(1 << 16))).flags != {"R"}:
+            pass
+        assert (heard.sport, heard.dport, heard.seq) == (7, 40000, 12345)
 
 
 def test_without_a_connection_there_is_nothing_to_send_on() -> None:

@@ -38,7 +38,8 @@ def gathered(root: Node, problems: Problems, sources: Sources | None = None) -> 
         if variables[1].fields is None:
             problems.append(variables[1].problem(message=f"this must be a mapping, not {shown(variables[1].data)}"))
         declared = variables[1].fields or {}
-    return (root if len(fields) == len(root.fields or {}) else root.as_mapping(fields)), declared
+    same = len(files.found) == 1 and len(fields) == len(root.fields or {})
+    return (root if same else root.as_mapping(fields)), declared
 
 
 class _Files:

@@ -10,6 +10,7 @@ from netlab.errors import Place, Problem
 from netlab.topology.reading.addressing import Choice, Segment
 from netlab.topology.reading.cabling import Cable, segments_of
 from netlab.topology.reading.ports import read_ports
+from netlab.topology.reading.rule_patterns import Nodes
 from netlab.topology.reading.rules import Impairment, impairment_of
 from netlab.topology.schema.file import TopologyFile
 from netlab.topology.schema.link import LinkFile
@@ -54,15 +55,22 @@ class Links:
 
     def links(self) -> tuple[Link, ...]:
         """The links, with every endpoint's addresses."""
-        return tuple(self._link(cable) for cable in self.cables)
+        nodes = self._nodes() if any(cable.file.impair for cable in self.cables) else {}
+        return tuple(self._link(cable, nodes) for cable in self.cables)
 
-    def _link(self, cable: Cable) -> Link:
+    def _nodes(self) -> Nodes:
+        """All nodes, with the interfaces that a rule's pattern may name; with none while what a link joins is not known."""
+        own: dict[str, set[str]] = {}
+        if len(self.cables) == len(self._file.links):
+            for cable in self.cables:
+                for node, interface in zip(cable.nodes, cable.interfaces, strict=True):
+                    own.setdefault(node, {each.name for each in self._file.overlays if node in each.nodes}).add(interface)
+        return {name: own.get(name, set()) for name in self._written}
+
+    def _link(self, cable: Cable, nodes: Nodes) -> Link:
         file, found = cable.file, _NOTHING
         if file.impair:
-            found = impairment_of(file.impair, file.node.at("impair"), cable.nodes, self._written, self._problems)
-            if found.rules and "tx" in file.offloads:
-                message = "with tx on, what a rule looks at is no packet yet: the sender leaves checksums and sizes to the wire"
-                self._say(file.place("offloads"), message, "leave tx out, or the rules")
+            found = impairment_of(file.impair, file.node.at("impair"), cable.nodes, nodes, self._problems)
         return Link(
             endpoints=(_endpoint(cable, 0), _endpoint(cable, 1)),
             subnets=tuple([subnet for segment in cable.segments for subnet in segment.subnets]),

@@ -21,7 +21,7 @@ from netlab.topology.schema.node import FirewallFile, NodeFile
 from netlab.topology.spec import Link, Node, Overlay
 from netlab.validate import MOST_AT_A_PLACE, Problems, written_at
 
-RESERVED = frozenset({"both", "document", "expect", "localhost", "release", "repeat", "wait"})
+RESERVED = frozenset({"both", "document", "expect", "heal", "impair", "link", "localhost", "release", "repeat", "wait"})
 """Words that mean something where a node's name could stand."""
 
 _NODE = re.compile(r"[a-z][a-z0-9-]{0,62}")

@@ -1,40 +1,47 @@
-"""Reads what impairs a link: directions, with the rules and the quantities of each. It does not know how it is carried out."""
+"""Reads what impairs a link: directions, with the rules and the quantities of each. It does not know how it is carried out, nor how
+one rule or one mapping of quantities is read.
+"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from netlab.errors import Problem
+from netlab.topology.reading.one_rule import Mention, mentions_of, rule_of
+from netlab.topology.reading.rule_patterns import Nodes
 from netlab.topology.reading.shapes import shape_of
+from netlab.topology.reading.ways import Direction
 from netlab.topology.schema.link import Impair, RuleFile, ShapeFile
 from netlab.topology.spec import Rule, Shape
 from netlab.validate import did_you_mean
 from netlab.yaml_nodes import Node
 
-Direction = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impairment:
-    """What is done to the packets of a link, by direction."""
+    """What is done to the packets of a link, by direction. ``mentions`` is what its rules name that only a scenario has."""
 
     rules: dict[Direction, tuple[Rule, ...]] = field(default_factory=dict)
     shapes: dict[Direction, Shape] = field(default_factory=dict)
+    mentions: list[Mention] = field(default_factory=list)
 
     def over(self, other: "Impairment") -> "Impairment":
         """Both: this one's rules come after the other's, and its quantities stand in place of the other's."""
         rules = dict(other.rules)
         for direction, more in self.rules.items():
             rules[direction] = rules.get(direction, ()) + more
-        return Impairment(rules=rules, shapes=other.shapes | self.shapes)
+        return Impairment(rules=rules, shapes=other.shapes | self.shapes, mentions=[*other.mentions, *self.mentions])
 
 
-def impairment_of(impair: Impair, node: Node, ends: Sequence[str], nodes: Iterable[str], problems: list[Problem]) -> Impairment:
-    """The impairment of one link between the nodes ``ends``; ``node`` is the mapping in the file, ``nodes`` are all names."""
+def impairment_of(impair: Impair, node: Node, ends: Sequence[str], nodes: Nodes, problems: list[Problem]) -> Impairment:
+    """The impairment of one link between the nodes ``ends``; ``node`` is the mapping in the file."""
     found = Impairment()
     for key, value in impair.items():
         directions = directions_of(key, node, ends, nodes, problems)
+        way = directions[0] if len(directions) == 1 else None
         items = value if isinstance(value, list) else [value]
-        rules = tuple(rule for each in items if isinstance(each, RuleFile) and (rule := _rule(each, problems)) is not None)
+        written = [each for each in items if isinstance(each, RuleFile)]
+        rules = tuple(rule for each in written if (rule := rule_of(each, nodes, problems, way)) is not None)
+        found.mentions.extend(mention for each in written for mention in mentions_of(each))
         files = [each for each in items if isinstance(each, ShapeFile)]
         for late in files[1:]:
             fix = "write them as one mapping"
@@ -59,7 +66,7 @@ def split_direction(key: str) -> Direction | None:
     return (source, target) if arrow and source and target else None
 
 
-def directions_of(key: str, node: Node, ends: Sequence[str], nodes: Iterable[str], problems: list[Problem]) -> list[Direction]:
+def directions_of(key: str, node: Node, ends: Sequence[str], nodes: Collection[str], problems: list[Problem]) -> list[Direction]:
     """The directions of one link that a key means: "a->b" one, "both" two, anything else none."""
     a, b = ends
     if key == "both":
@@ -69,31 +76,10 @@ def directions_of(key: str, node: Node, ends: Sequence[str], nodes: Iterable[str
     if direction is None:
         problems.append(node.problem(key, message=f'"{key}" is no direction', fix=f"write {ways}", key=True))
     elif sorted(direction) != sorted(ends):
-        unknown = [name for name in direction if name not in set(nodes)]
+        unknown = [name for name in direction if name not in nodes]
         fix = did_you_mean(key, (f"{a}->{b}", f"{b}->{a}")) or f"it may be {ways}"
         message = f'no node "{unknown[0]}"' if unknown else f"this link does not join {direction[0]} and {direction[1]}"
         problems.append(node.problem(key, message=message, fix=fix, key=True))
     else:
         return [direction]
     return []
-
-
-def _rule(file: RuleFile, problems: list[Problem]) -> Rule | None:
-    from netlab.notation.lexer import NotationError  # most networks have no rule, and need not wait for these
-    from netlab.notation.parse import parse_packet
-
-    try:
-        pattern = parse_packet(file.match)
-    except NotationError as error:
-        problems.append(file.node.problem("match", message=error.message, fix=error.fix, offset=error.offset))
-        return None
-    if file.action == "hold" and file.barrier is None:
-        fix = "add barrier: NAME, and later a step release: NAME"
-        problems.append(file.node.problem("action", message="a held packet needs a barrier to wait at", fix=fix))
-        return None
-    if file.action == "drop" and file.barrier is not None:
-        fix = "action: hold holds it"
-        problems.append(file.node.problem("barrier", message="a dropped packet waits at no barrier", fix=fix, key=True))
-        return None
-    occurrences = frozenset(file.nth)
-    return Rule(match=pattern, action=file.action, occurrences=occurrences, barrier=file.barrier or "", place=file.place())

@@ -11,9 +11,12 @@ from netlab.topology.schema.values import (
     Hardware,
     OneOrMore,
     Percentage,
+    Range,
     Rate,
+    State,
     Subnet,
     VlanId,
+    Window,
     listed,
 )
 from netlab.validate import Piece, shown
@@ -21,16 +24,54 @@ from netlab.validate import Piece, shown
 Offload = Literal["tx", "rx", "sg", "tso", "gso", "gro"]
 """What an interface may leave to its hardware, or on a veth to the other end, in the kernel's words."""
 
-Nth = Annotated[int, Field(ge=1)]
+Action = Literal["drop", "hold", "delay", "duplicate", "reorder", "corrupt", "truncate", "mark", "reset", "icmp"]
+"""What a rule does to a packet."""
+
+Distribution = Literal["uniform", "normal", "exponential", "pareto"]
+"""How a delay that varies is distributed."""
+
+IcmpError = Literal[
+    "net-unreachable",
+    "host-unreachable",
+    "protocol-unreachable",
+    "port-unreachable",
+    "fragmentation-needed",
+    "admin-prohibited",
+    "time-exceeded",
+]
+"""What a packet may be answered with, by the names of notation.icmp.ERRORS."""
+
+Nth = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class RuleFile(Piece):
-    """One rule: the packets that match, the nth of them, are dropped, or held at a barrier."""
+    """One rule: which packets, which of those, and what becomes of them. A key after ``action`` belongs to some actions only."""
 
-    match: str = Field(description='a packet pattern; "..." is every packet')
-    action: Literal["drop", "hold"] = Field(description="what becomes of the packet")
+    match: str = Field(default="...", description='a packet pattern; "..." is every IP packet')
+    filter: str | None = Field(default=None, min_length=1, max_length=4096, description="in the words of pcap-filter(7), too")
     nth: OneOrMore[Nth] = Field(default=[], description="which of the matching, from 1; left out: all")
+    every: Nth | None = Field(default=None, description="each so manyth of the matching")
+    range: Range | None = Field(default=None, description="from which of the matching to which")
+    byte: int | None = Field(default=None, ge=0, le=2**63 - 1, description="the first that carries this byte of its TCP stream")
+    chance: Percentage | None = Field(default=None, description="with this probability")
+    seed: int | None = Field(default=None, ge=0, le=2**64 - 1, description="decides what is random; left out: the run's seed")
+    window: Window | None = Field(default=None, description="since when and until when, after the link or the step began")
+    before: str | None = Field(default=None, min_length=1, description="until this barrier is released")
+    during: dict[str, State] = Field(default={}, description="while these sockets are in these states")
+    action: Action = Field(description="what becomes of the packet")
     barrier: str | None = Field(default=None, min_length=1, description="where held packets wait for a release step")
+    delay: Delay | None = Field(default=None, description="how much later it goes on, at most an hour")
+    jitter: Delay | None = Field(default=None, description="the delay varies by so much, up and down")
+    distribution: Distribution | None = Field(default=None, description="of the delay that varies; left out: uniform")
+    copies: int | None = Field(default=None, ge=1, le=1000, description="how many more of it arrive; left out: one")
+    by: int | None = Field(default=None, ge=1, le=1000, description="how many later packets overtake it; left out: one")
+    field: str | None = Field(default=None, description='a header\'s field, such as tcp.checksum, or "bit 160"; left out: any bit')
+    value: int | None = Field(default=None, ge=0, le=2**32 - 1, description="what the field becomes; left out: inverted")
+    length: int | None = Field(default=None, ge=1, le=65535, description="bytes of the IP packet that are left")
+    mark: Literal["ce", "ect0", "ect1", "not-ect"] | None = Field(default=None, description="of RFC 3168; left out: ce")
+    toward: Literal["sender", "receiver", "both"] | None = Field(default=None, description="who is reset; left out: both")
+    icmp: IcmpError | None = Field(default=None, description="the error that its sender gets")
+    mtu: Annotated[int, Field(ge=68, le=65535)] | None = Field(default=None, description="of the error fragmentation-needed")
 
 
 class ShapeFile(Piece):
@@ -47,10 +88,14 @@ class ShapeFile(Piece):
     seed: int | None = Field(default=None, ge=0, le=2**64 - 1, description="makes what is random the same in every run")
 
 
+_OF_RULES = RuleFile.model_fields.keys() - ShapeFile.model_fields.keys()
+_OF_QUANTITIES = ShapeFile.model_fields.keys() - RuleFile.model_fields.keys()
+
+
 def _item(value: Any) -> str | None:
     if not isinstance(value, dict):
         return None
-    return "a rule" if RuleFile.model_fields.keys() & value.keys() else "quantities"
+    return "a rule" if _OF_RULES & value.keys() else "quantities"
 
 
 def _impairment(value: Any) -> str | None:
@@ -60,7 +105,10 @@ def _impairment(value: Any) -> str | None:
 def _mapping(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"this must be a rule or quantities such as {{delay: 10ms}}, not {shown(value)}")
-    if RuleFile.model_fields.keys() & value.keys() and (both := [key for key in value if key in ShapeFile.model_fields]):
+    if _OF_RULES & value.keys() == {"distribution"}:
+        message = "quantities have no distribution; write a rule: {action: delay, delay: 10ms, jitter: 2ms, distribution: normal}"
+        raise ValueError(message)
+    if _OF_RULES & value.keys() and (both := [key for key in value if key in _OF_QUANTITIES]):
         raise ValueError(f"a rule has no {both[0]}; write quantities apart: [{{match: ..., action: drop}}, {{{both[0]}: ...}}]")
     return value
 

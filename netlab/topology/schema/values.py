@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from netlab.notation.tcp_states import STATES, canonical_state
 from netlab.topology.networks import Interface, Network
 from netlab.units import Duration, parse_percentage, parse_rate
-from netlab.validate import shown
+from netlab.validate import did_you_mean, shown
 
 MOST_SUBNETS = 16
 """How many subnets a segment may have."""
@@ -27,6 +28,7 @@ _UNUSABLE: tuple[tuple[Network, str], ...] = (
 )
 _LONGEST_DELAY = Duration(3600 * 10**9)
 _SLOWEST, _FASTEST = 8, 10**12
+_RANGE = re.compile(r"\s*([0-9]{1,18})?\s*-\s*([0-9]{1,18})?\s*")
 _HARDWARE = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -130,6 +132,44 @@ def _percentage(value: Any) -> float:
     return fraction
 
 
+def _state(value: Any) -> Any:
+    name = canonical_state(value) if isinstance(value, str) else None
+    if name is None:
+        fix = did_you_mean(str(value), STATES) or f"the states are {', '.join(STATES)}"
+        raise ValueError(f"{shown(value)} is no state of TCP; {fix}")
+    return name
+
+
+def _window(value: Any) -> tuple[Duration | None, Duration | None]:
+    since, dash, until = value.partition("-") if isinstance(value, str) else ("", "", "")
+    try:
+        began, ended = (Duration.parse(part) if part.strip() else None for part in (since, until))
+    except ValueError:
+        dash = ""
+        began = ended = None
+    if not dash or (began is None and ended is None):
+        raise ValueError(f"{shown(value)} is no window of time; write for example 1s-2s, 500ms- or -2s")
+    if began is not None and ended is not None and ended <= began:
+        raise ValueError(f"{value} ends before it begins; write the earlier time first")
+    return began, ended
+
+
+def _range(value: Any) -> tuple[int, int]:
+    whole = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if whole < 0:
+        return 1, -whole  # YAML reads a plain -5 as a number
+    found = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or value.strip() == "-":
+        more = f", or nth: {whole}" if whole else ""
+        raise ValueError(f"{shown(value)} is no range; write for example 2-5, 2- or -5{more}")
+    first, last = int(found[1] or 1), int(found[2] or 0)
+    if first < 1 or (found[2] and last < 1):
+        raise ValueError(f"{value} counts from 0; the first packet is 1")
+    if last and last < first:
+        raise ValueError(f"{value} ends before it begins; did you mean {last}-{first}?")
+    return first, last
+
+
 def listed(value: Any) -> Any:
     """One thing stands for a list of one."""
     return value if isinstance(value, list | dict) or value is None else [value]
@@ -161,4 +201,9 @@ Time = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str), _tex
 Delay = Annotated[Time, AfterValidator(_delay)]
 Rate = Annotated[int, PlainValidator(_rate), _text("bits a second, such as 10mbit")]
 Percentage = Annotated[float, PlainValidator(_percentage), _text("a percentage, such as 0.1%")]
+State = Annotated[str, BeforeValidator(_state), Field(description="a state of RFC 9293")]
+Window = Annotated[
+    tuple[Duration | None, Duration | None], PlainValidator(_window), _text("from when to when, such as 1s-2s, 500ms- or -2s")
+]
+Range = Annotated[tuple[int, int], PlainValidator(_range), _text("from which to which, such as 2-5, 2- or -5")]
 VlanId = Annotated[int, Field(ge=1, le=4094)]

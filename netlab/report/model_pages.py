@@ -1,0 +1,190 @@
+"""The documented model as pages of Markdown, a chapter a group: each claim's statement, sources, note and steps as they are
+written, and after a run its verdict with what was seen. It judges nothing, and makes HTML of the same pages.
+"""
+
+import html
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from netlab.check.result import HostFacts, RunResult, ScenarioResult
+from netlab.report.evidence import counts
+from netlab.report.lines import Lines, printable
+from netlab.scenario.spec import NotTested, Scenario
+
+CHAPTERS = {
+    "origin-portability": "Where the sockets API comes from, and what is portable",
+    "descriptor": "Descriptors",
+    "creation": "What socket() makes",
+    "address": "Addresses and names",
+    "handshake": "Opening a connection",
+    "state": "What a socket may do in which state",
+    "data": "Moving data",
+    "nonblocking": "Waiting and not waiting",
+    "close": "Closing",
+    "timers": "Timers",
+    "udp": "Datagrams",
+    "unix": "Sockets of one machine",
+    "options": "Options",
+    "errors": "Errors",
+    "resources": "What sockets cost",
+}
+"""The groups of the documented model in the order in which they are best read, with their chapters' titles."""
+_CLAIM = re.compile(r"^  - id:")
+_EVIDENCE = 40
+_STYLE = """body{max-width:60em;margin:2em auto;padding:0 1em;font:16px/1.5 system-ui,sans-serif;color:#222;background:#fff}
+pre{background:#f4f4f2;padding:.8em;overflow-x:auto;font-size:13px;line-height:1.4}code{font-family:ui-monospace,monospace}
+h3{margin-top:2.2em;border-top:1px solid #ddd;padding-top:1em}h3 code{font-size:1em}table{border-collapse:collapse}
+blockquote{color:#555;border-left:3px solid #ccc;margin-left:0;padding-left:1em}
+td,th{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:left}
+@media(prefers-color-scheme:dark){body{background:#161616;color:#ddd}pre{background:#222}h3{border-color:#444}}"""
+
+
+def chapters(scenarios: Sequence[Scenario], not_tested: Sequence[NotTested]) -> dict[str, str]:
+    """The pages by the names of their files, one a group and a list of all, without verdicts: what docs/model holds."""
+    groups = _groups(scenarios, not_tested)
+    listing = [
+        "# The documented model",
+        "",
+        f"{len(scenarios)} claims, each a scenario that is run; {len(not_tested)} statements are",
+    ]
+    listing += ["of history or of other systems, and not tested.", "", "| chapter | claims |", "| --- | --- |"]
+    pages = {}
+    for group, (inside, untested) in groups.items():
+        listing.append(f"| [{CHAPTERS.get(group, group)}]({group}.md) | {len(inside)} |")
+        pages[f"{group}.md"] = "\n".join(_chapter(group, inside, untested, {}, 1)) + "\n"
+    return {"README.md": "\n".join(listing) + "\n", **pages}
+
+
+def markdown(scenarios: Sequence[Scenario], not_tested: Sequence[NotTested], result: RunResult) -> str:
+    """One document: what was found, then the model chapter by chapter with each claim's verdict and what was seen."""
+    ran = {one.name: one for one in result.scenarios}
+    lines = ["# The documented model on this machine", "", *_summary(result.host, result), ""]
+    for group, (inside, untested) in _groups(scenarios, not_tested).items():
+        lines += [*_chapter(group, inside, untested, ran, 2), ""]
+    return "\n".join(lines)
+
+
+def page(document: str) -> str:
+    """A document of Markdown as one file of HTML that needs no other."""
+    from markdown_it import MarkdownIt
+
+    title = html.escape(document.partition("\n")[0].lstrip("# "))
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(document)
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style>'
+    return f"<!doctype html>\n<html lang=en><head>{head}</head>\n<body>{body}</body></html>\n"
+
+
+_Groups = dict[str, tuple[list[Scenario], list[NotTested]]]
+
+
+def _groups(scenarios: Sequence[Scenario], not_tested: Sequence[NotTested]) -> _Groups:
+    names = [one.claim.group for one in scenarios if one.claim is not None] + [one.group for one in not_tested]
+    ordered = [*(name for name in CHAPTERS if name in names), *dict.fromkeys(name for name in names if name not in CHAPTERS)]
+    return {
+        name: (
+            [one for one in scenarios if one.claim is not None and one.claim.group == name],
+            [one for one in not_tested if one.group == name],
+        )
+        for name in ordered
+    }
+
+
+def _summary(host: HostFacts, result: RunResult) -> Iterator[str]:
+    yield f"netlab {result.netlab} on Linux {host.kernel}, observation tier {host.tier}."
+    yield ""
+    yield "| chapter | passed | of them deviations | failed | inconclusive |"
+    yield "| --- | --- | --- | --- | --- |"
+    by_group: dict[str, list[ScenarioResult]] = {}
+    for one in result.scenarios:
+        by_group.setdefault(one.group, []).append(one)
+    for group in sorted(by_group, key=lambda name: list(CHAPTERS).index(name) if name in CHAPTERS else len(CHAPTERS)):
+        inside = by_group[group]
+        outcomes = [one.outcome for one in inside]
+        deviating = sum(one.outcome == "PASS" and one.verdicts[0].conformance == "known-deviation" for one in inside)
+        cells = (outcomes.count("PASS"), deviating, outcomes.count("FAIL"), outcomes.count("INCONCLUSIVE"))
+        yield f"| {CHAPTERS.get(group, group)} | {' | '.join(str(cell) for cell in cells)} |"
+
+
+def _chapter(
+    group: str, scenarios: Sequence[Scenario], not_tested: Sequence[NotTested], ran: Mapping[str, ScenarioResult], level: int
+) -> Iterator[str]:
+    yield f"{'#' * level} {CHAPTERS.get(group, group)}"
+    yield ""
+    if scenarios:
+        yield from _intent(scenarios[0])
+    for scenario in scenarios:
+        assert scenario.claim is not None
+        yield f"{'#' * (level + 1)} {scenario.name}"
+        yield ""
+        yield from (*textwrap.wrap(scenario.claim.statement, 120, break_on_hyphens=False), "")
+        yield from (f"- {source}" for source in scenario.claim.sources)
+        yield ""
+        if scenario.claim.note:
+            yield from (*textwrap.wrap(scenario.claim.note, 118, initial_indent="> ", subsequent_indent="> "), "")
+        yield from ("```yaml", *_written(scenario), "```", "")
+        if scenario.name in ran:
+            yield from _verdict(ran[scenario.name])
+    if not_tested:
+        yield f"{'#' * (level + 1)} Not tested"
+        yield ""
+        for one in not_tested:
+            sources = f" ({'; '.join(one.sources)})" if one.sources else ""
+            yield f"- **{one.id}**: {one.statement}{sources} Not tested: {one.reason}"
+        yield ""
+
+
+def _intent(first: Scenario) -> Iterator[str]:
+    """What a file of claims says of itself: its comment on top."""
+    said = []
+    for line in Path(first.place.file).read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# yaml-language-server"):
+            said.append(line.lstrip("# "))
+    if said:
+        yield from (*said, "")
+
+
+def _written(scenario: Scenario) -> list[str]:
+    """A claim's topology, rules and steps as they stand in its file, comments and all."""
+    lines = Path(scenario.place.file).read_text().splitlines()[scenario.place.line - 1 :]
+    block = [lines[0]]
+    for line in lines[1:]:
+        if line and not line.startswith("    ") and (_CLAIM.match(line) or not line.startswith("  ")):
+            break
+        block.append(line)
+    shown = [f"    {line[4:]}" for line in block]
+    starts = [at for at, line in enumerate(shown) if re.match(r"    [a-z_]+:", line)]
+    told = ("id", "statement", "sources", "note", "from_notes", "core", "slow", "exclusive")
+    kept: list[str] = []
+    for start, end in zip(starts, [*starts[1:], len(shown)], strict=True):
+        if shown[start].strip().partition(":")[0] not in told:
+            kept += shown[start:end]
+    return textwrap.dedent("\n".join(kept)).rstrip().splitlines()
+
+
+def _verdict(result: ScenarioResult) -> Iterator[str]:
+    verdict = result.verdicts[0]
+    conformance = f", {verdict.conformance.replace('-', ' ')}" if verdict.conformance else ""
+    seen = counts(result.timeline, *result.verdicts)
+    yield f"**{verdict.outcome}**{conformance}: {seen.calls} calls, {seen.packets} packets, {seen.states} changes of state judged."
+    yield ""
+    if verdict.reason:
+        yield from (*(printable(line) for line in verdict.reason.splitlines()), "")
+    for mismatch in verdict.mismatches:
+        yield f"- {printable(mismatch.field)}: expected {printable(mismatch.expected)}, found {printable(mismatch.actual)}"
+    if verdict.mismatches:
+        yield ""
+    observations, lines = result.timeline.observations, Lines(result.timeline)
+    evidence = sorted(set(verdict.evidence))
+    if evidence:
+        start = observations[0].time
+        yield "```text"
+        for index in evidence[:_EVIDENCE]:
+            yield f"{(observations[index].time - start) / 1e6:10.3f} ms  {observations[index].host}  {printable(lines.line(index))}"
+        if len(evidence) > _EVIDENCE:
+            yield f"and {len(evidence) - _EVIDENCE} more"
+        yield "```"
+        yield ""
