@@ -120,15 +120,28 @@ def listed_inodes(host: str, pid: int) -> ListedInodes:
 def inside_call(pid: int, tid: int) -> bool:
     """Whether a thread sleeps inside a system call other than waiting for a lock (/proc/PID/task/TID/syscall).
 
-    ``pid`` is as seen here, ``tid`` as the thread itself sees it, in its own PID namespace.
+    ``pid`` is as seen here, ``tid`` as the thread itself sees it, in its own PID namespace. A kernel without that file (user-mode
+    Linux) is asked for the thread's stack, which it shows to root alone.
     """
+    folder = f"/proc/{pid}/task"
     try:
-        tid = _outer_tid(pid, tid)
-        with open(f"/proc/{pid}/task/{tid}/syscall") as file:
+        folder += f"/{_outer_tid(pid, tid)}"
+        with open(f"{folder}/syscall") as file:
             word = file.read().split()[0]
+    except FileNotFoundError:
+        return _asleep_in_call(folder)
     except OSError:
         return False
     return word not in ("running", "-1", str(_FUTEX.get(os.uname().machine, -2)))
+
+
+def _asleep_in_call(folder: str) -> bool:
+    try:
+        with open(f"{folder}/stat") as stat, open(f"{folder}/stack") as stack:
+            state, functions = stat.read().rpartition(")")[2].split()[0], stack.read()
+    except OSError:
+        return False
+    return state == "S" and "syscall" in functions and "futex" not in functions
 
 
 def _outer_tid(pid: int, tid: int) -> int:
