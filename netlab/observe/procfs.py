@@ -141,7 +141,7 @@ def _asleep_in_call(folder: str) -> bool:
             state, functions = stat.read().rpartition(")")[2].split()[0], stack.read()
     except OSError:
         return False
-    return state == "S" and "syscall" in functions and "futex" not in functions
+    return state == "S" and bool(functions) and "futex" not in functions  # close() lingers in what follows the call
 
 
 def _outer_tid(pid: int, tid: int) -> int:
