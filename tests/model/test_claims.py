@@ -84,7 +84,10 @@ def test_the_claims_of_a_group_hold(group: str, tier: Tier) -> None:
     chosen = [one for one in CLAIMS.values() if one.claim is not None and one.claim.group == group and not one.claim.slow]
     wrong, missing = {}, []
     for ran in run_all(chosen, RunOptions(jobs=4)).scenarios:
-        verdict, scenario = ran.verdicts[0], CLAIMS[ran.name]
+        scenario = CLAIMS[ran.name]
+        # What a busy kernel did not tell decides nothing (docs/observation.md): then the claim is played once more.
+        untold = ran.outcome == "INCONCLUSIVE" and any(source.lost for source in ran.timeline.sources)
+        verdict = (run_scenario(scenario) if untold else ran).verdicts[0]
         wanted = ("PASS", "known-deviation" if documented(scenario) else "as-documented")
         if counts_memory(scenario) and not (tier.letter == "A" and tier.has("memory")):
             wanted = ("INCONCLUSIVE", "")
