@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def explained(root: ScenarioResult, nobody: ScenarioResult) -> bool:
     """Whether it is for want of a capability that an unprivileged user learns nothing."""
-    return root.outcome == "PASS" and nobody.outcome == "INCONCLUSIVE" and bool(nobody.verdicts[0].reason)
+    reason = nobody.verdicts[0].reason
+    return root.outcome == "PASS" and nobody.outcome == "INCONCLUSIVE" and bool(reason) and "the run ended" not in reason
 
 
 def ran(jobs: str, *, privileged: bool) -> RunResult:

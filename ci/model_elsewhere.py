@@ -20,8 +20,7 @@ from netlab.scenario.spec import Scenario  # noqa: E402
 
 EXPLAINED = HERE / "docs" / "model-on-other-kernels.md"
 SCRIPT = """
-import json, platform, sys
-sys.path.insert(0, {root!r})
+import json, platform
 from ci.model_elsewhere import told
 print(json.dumps([platform.release(), told({chosen!r}, {jobs})]))
 """
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(reason)
         return 3
     with tempfile.TemporaryDirectory() as folder:
-        script = SCRIPT.format(root=str(HERE), chosen=chosen, jobs=2)
+        script = SCRIPT.format(chosen=chosen, jobs=2)
         release, there = Guest(Path(folder)).answer(script, timeout=1200)
     here = told(chosen, 4)
     return compared(release, here, there, EXPLAINED.read_text() if EXPLAINED.exists() else "")

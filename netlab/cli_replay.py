@@ -53,8 +53,8 @@ def replay(path: str, times: int | None, until_fail: bool, jobs: int, seed: int 
     from netlab.bundle.reading import read
     from netlab.bundle.repeating import Runs, repeat
     from netlab.bundle.running import missed, run_bundle
+    from netlab.host_facts import host_facts
     from netlab.report.outputs import Outputs
-    from netlab.run import host_facts
 
     outputs = Outputs(**files)
     if outputs.paths.count("-") > 1:

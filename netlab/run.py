@@ -19,9 +19,10 @@ from netlab.check.calls import Calls
 from netlab.check.expectations import evaluate, needs
 from netlab.check.findings import Finding, Window
 from netlab.check.judge import judge
-from netlab.check.result import HostFacts, RunResult, ScenarioResult
+from netlab.check.result import RunResult, ScenarioResult
 from netlab.check.view import View
 from netlab.errors import HostError, LabError, Problem, SpecError, StepError
+from netlab.host_facts import host_facts
 from netlab.impair.filters import compiled
 from netlab.impair.script import Script
 from netlab.impair.shaping import shape
@@ -135,43 +136,6 @@ def _waiting(scenario: Scenario) -> int:
     """How long a scenario lets time pass, in ns, as far as its steps say so."""
     waits = sum(step.time.ns for step in scenario.steps if isinstance(step, WaitStep))
     return waits + sum(step.expect.watch.ns for step in scenario.steps if isinstance(step, ExpectStep))
-
-
-def host_facts() -> HostFacts:
-    """This machine: kernel, tier, capabilities, and the kernel-wide values that a run depends on but never changes."""
-    import platform
-
-    from netlab.observe.tier import probe
-
-    tier = probe()
-    return HostFacts(
-        kernel=platform.release(),
-        tier=tier.letter,
-        capabilities={capability.name: "yes" if capability.available else capability.reason for capability in tier.capabilities},
-        pinned=_kernel_wide(),
-    )
-
-
-def _kernel_wide() -> dict[str, str]:
-    names = (
-        "net/core/rmem_max",
-        "net/core/wmem_max",
-        "net/core/default_qdisc",
-        "net/core/devconf_inherit_init_net",
-        "net/ipv4/tcp_allowed_congestion_control",
-        "net/ipv4/tcp_rmem",  # a new namespace has the machine's own, as of tcp_wmem
-        "net/ipv4/tcp_wmem",
-        "net/ipv4/neigh/default/gc_thresh3",
-        "net/ipv6/neigh/default/gc_thresh3",
-    )
-    values = {}
-    for name in names:
-        try:
-            with open(f"/proc/sys/{name}") as file:
-                values[name.replace("/", ".")] = " ".join(file.read().split())
-        except OSError:
-            continue  # this kernel has no such value
-    return values
 
 
 def _check_filters(scenario: Scenario) -> None:

@@ -12,9 +12,9 @@ import netlab
 from netlab.check.result import RunResult, ScenarioResult
 from netlab.check.use.finding import UseFinding
 from netlab.check.use.findings import inconclusive, use_findings
+from netlab.host_facts import host_facts
 from netlab.lab.enter import NOT_EXECUTABLE, NOT_FOUND
 from netlab.report.findings_text import verdicts
-from netlab.run import host_facts
 from netlab.timeline.observations import ProcessExecuted
 from netlab.timeline.timeline import Timeline
 from netlab.topology.spec import Topology

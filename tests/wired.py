@@ -1,18 +1,20 @@
 """Labs of two hosts on one link that goes through the wire, and numbered datagrams between them, for tests of the wire."""
 
+import os
 import select
 import socket
 import struct
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from networks import HERE, two_hosts
 
 from netlab.impair.script import Script
+from netlab.impair.timing import on_processor
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
 from netlab.timeline.observations import Decision
@@ -22,6 +24,11 @@ from netlab.units import milliseconds
 THERE = "client->server"
 _PORT, _SIZE, _HEADERS = 5001, 100, 14 + 20 + 8
 _SO_TIMESTAMPNS = 35
+
+
+def on_one_processor() -> AbstractContextManager[None]:
+    """A veth queues a frame on the processor that sent it: of a thread that moves to another, frames overtake each other."""
+    return on_processor(min(os.sched_getaffinity(0)))
 
 
 def quantities(*, delay: float = 0, jitter: float = 0, **more: Any) -> Shape:

@@ -168,21 +168,7 @@ class Carrier:
             self._overflowed(port, line)
 
     def _decide(self, action: str, ruling: Ruling, note: str = "") -> None:
-        self.decisions.append(
-            Decision(
-                time=time.time_ns(),
-                link=ruling.link,
-                rule=ruling.text,
-                action=action,
-                occurrence=ruling.occurrence,
-                packet=f"{ruling.packet} ({note})" if note else ruling.packet,
-                place=str(ruling.rule.place),
-                direction=ruling.direction,
-                key=ruling.key,
-                barrier=ruling.rule.barrier,
-                values=dict(ruling.values),
-            )
-        )
+        self.decisions.append(ruling.decision(action, time=time.time_ns(), note=note))
 
     def _overflowed(self, port: Port, line: Line) -> None:
         """The queue of a shape was full, and a packet is dropped. That has no key: a replay has the same queue."""

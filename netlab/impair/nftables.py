@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from netlab.errors import HostError, LabError
 from netlab.impair.nft_expressions import COUNTER, nest, number, packed, text
+from netlab.impair.qdisc import attributes
 
 __all__ = ["FIRST", "FIX", "NETLINK_NETFILTER", "Ruleset", "batch", "change", "counters"]
 
@@ -132,9 +133,9 @@ def counters(netfilter: socket.socket, table: str) -> Mapping[str, int]:
                 return found
             if kind == _ERROR:
                 raise LabError(f"the kernel does not tell its counters: {os.strerror(-struct.unpack_from('=i', body)[0])}")
-            fields = dict(_attributes(body[4:]))
+            fields = dict(attributes(body[4:]))
             if fields[1].rstrip(b"\0").decode() == table:
-                data = dict(_attributes(fields[4]))
+                data = dict(attributes(fields[4]))
                 found[fields[2].rstrip(b"\0").decode()] = int.from_bytes(data[2], "big")
 
 
@@ -144,10 +145,3 @@ def _each(answer: bytes) -> Iterator[tuple[int, bytes]]:
         length, kind = struct.unpack_from("=IH", answer, offset)
         yield kind, answer[offset + 16 : offset + length]
         offset += (length + 3) & ~3
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(data) >= 4:
-        size, kind = struct.unpack_from("=HH", data)
-        yield kind & 0x3FFF, data[4:size]
-        data = data[max(4, (size + 3) & ~3) :]

@@ -22,7 +22,7 @@ from netlab.lab.build import RefusedError, attribute, exchange
 from netlab.topology.spec import Shape
 from netlab.units import Duration
 
-__all__ = ["NONE", "apply", "netem", "tbf"]
+__all__ = ["NONE", "apply", "attributes", "netem", "tbf"]
 
 RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC, NLMSG_ERROR, NLMSG_DONE = 36, 37, 38, 2, 3
 NLM_F_REQUEST, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_CREATE = 0x1, 0x300, 0x100, 0x400
@@ -189,12 +189,13 @@ def _has_seed(route: socket.socket, ifindex: int) -> bool:
             start = offset + _HEADER.size
             _, index, _, parent, _ = _TCMSG.unpack_from(answer, start)
             if (index, parent) == (ifindex, TC_H_ROOT):
-                options = dict(_attributes(answer[start + _TCMSG.size : offset + length])).get(TCA_OPTIONS, b"")
-                seeded = TCA_NETEM_PRNG_SEED in dict(_attributes(options[_NETEM_QOPT.size :]))
+                options = dict(attributes(answer[start + _TCMSG.size : offset + length])).get(TCA_OPTIONS, b"")
+                seeded = TCA_NETEM_PRNG_SEED in dict(attributes(options[_NETEM_QOPT.size :]))
             offset += (length + 3) & ~3
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each attribute of a netlink message: its type, without the flags, and what it holds (netlink(7))."""
     while len(data) >= 4:
         size, kind = struct.unpack_from("=HH", data)
         yield kind & 0x3FFF, data[4:size]

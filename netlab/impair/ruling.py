@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from netlab.notation.printing import print_packet
+from netlab.timeline.observations import Decision
 from netlab.topology.spec import Rule
 
 __all__ = ["Ruling", "draw"]
@@ -74,3 +75,19 @@ class Ruling:
         if name not in self.values:
             self.values[name] = otherwise()
         return self.values[name]
+
+    def decision(self, action: str, *, time: int, note: str = "") -> Decision:
+        """What is recorded of it at a time (ns), where this was done to the packet; a ``note`` stands behind the packet."""
+        return Decision(
+            time=time,
+            link=self.link,
+            rule=self.text,
+            action=action,
+            occurrence=self.occurrence,
+            packet=f"{self.packet} ({note})" if note else self.packet,
+            place=str(self.rule.place),
+            direction=self.direction,
+            key=self.key,
+            barrier=self.rule.barrier,
+            values=dict(self.values),
+        )

@@ -16,22 +16,11 @@ from netlab.shrink.passing import Passing, kind_of, ordinal
 from netlab.timeline.observations import Decision
 from netlab.timeline.streams import SeenPacket, packets_of
 from netlab.timeline.timeline import Timeline
-from netlab.topology.spec import Link, Rule
+from netlab.topology.spec import PARAMETERS, Link, Rule
 from netlab.units import Duration
 
-PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "drop": (),
-    "hold": ("barrier",),
-    "delay": ("delay",),
-    "duplicate": ("copies",),
-    "reorder": ("by",),
-    "corrupt": ("field", "value"),
-    "truncate": ("length",),
-    "mark": ("mark",),
-    "reset": ("toward",),
-    "icmp": ("icmp", "mtu"),
-}
-"""What each action takes besides the packets that it is for."""
+_DRAWN = ("jitter", "distribution")
+"""What a decision has drawn already: its delay is the one that was."""
 _FIRST_SENT = re.compile(r" data (\d+) 1$")
 """The end of a packet's key (netlab.impair.packet_keys) where it is the first to carry a byte of its stream."""
 _USUAL: Mapping[str, object] = {"copies": 1, "value": None, "mtu": 0, "delay": Duration(0), "field": "", "toward": "both"}
@@ -124,6 +113,8 @@ def _parameters(decision: Decision, rule: Rule | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     values = decision.values
     for name in PARAMETERS[decision.action]:
+        if name in _DRAWN:
+            continue
         value: object = getattr(rule, name) if rule is not None else _USUAL.get(name)
         if name == "barrier":
             value = decision.barrier or value

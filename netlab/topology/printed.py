@@ -6,24 +6,13 @@ It does not know what they do.
 from collections.abc import Iterator, Sequence
 
 from netlab.notation.printing import print_packet
-from netlab.topology.spec import Rule, Shape, Topology
+from netlab.topology.spec import PARAMETERS, Rule, Shape, Topology
 from netlab.units import Duration
 
 __all__ = ["print_round_trips", "print_rule", "print_shape"]
 
 _NONE = Duration(0)
 _RATES = (("gbit", 10**9), ("mbit", 10**6), ("kbit", 10**3))
-_BY_ACTION = {
-    "hold": ("barrier",),
-    "delay": ("delay", "jitter", "distribution"),
-    "duplicate": ("copies",),
-    "reorder": ("by",),
-    "corrupt": ("field", "value"),
-    "truncate": ("length",),
-    "mark": ("mark",),
-    "reset": ("toward",),
-    "icmp": ("icmp", "mtu"),
-}
 _DEFAULTS = {"jitter": _NONE, "distribution": "uniform", "field": "", "value": None, "mtu": 0}
 """What need not be said of an action: it is so if nobody says otherwise."""
 
@@ -89,7 +78,7 @@ def _which(rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _what(rule: Rule) -> Iterator[tuple[str, str]]:
-    for name in _BY_ACTION.get(rule.action, ()):
+    for name in PARAMETERS[rule.action]:
         value = getattr(rule, name)
         if name not in _DEFAULTS or value != _DEFAULTS[name]:
             yield name, _time(value) if isinstance(value, Duration) else _text(str(value))

@@ -1,5 +1,6 @@
 """A network as wanted: nodes, links, addresses. Frozen values, valid once built; load.py builds them from YAML."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
@@ -191,6 +192,21 @@ class Endpoint:
     hardware: str = ""
     port: Port | None = None
     subinterfaces: tuple[Subinterface, ...] = ()
+
+
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "drop": (),
+    "hold": ("barrier",),
+    "delay": ("delay", "jitter", "distribution"),
+    "duplicate": ("copies",),
+    "reorder": ("by",),
+    "corrupt": ("field", "value"),
+    "truncate": ("length",),
+    "mark": ("mark",),
+    "reset": ("toward",),
+    "icmp": ("icmp", "mtu"),
+}
+"""The fields of a Rule that belong to each action, beside those that say which packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,15 @@
 """Loss and jitter as real stacks meet them: as often, and as spread, as was asked for, and the same again in every run."""
 
 import math
-import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from statistics import NormalDist
 
 import pytest
 from networks import HERE, two_hosts
+from wired import on_one_processor
 
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
@@ -31,17 +30,6 @@ RULES = (
 SO_TIMESTAMPNS = 35
 CLOCKS_DIFFER = 100_000
 """By how much the two clocks that a delay passes through may be slewed apart meanwhile, ns."""
-
-
-@contextmanager
-def on_one_processor() -> Iterator[None]:
-    """A veth queues on the sender's processor: a thread that moves may have its own datagrams overtake each other."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def sent(seed: int) -> tuple[dict[int, int], dict[int, Decision]]:

@@ -1,6 +1,5 @@
 """Drops by the kernel: the same packets as the rules decide on in user space, frame by frame; counted; and what it must leave."""
 
-import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrFragment,
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
+from wired import on_one_processor
 
 from netlab.impair.in_kernel import InKernel, netfilter_of
 from netlab.impair.kernel_rules import why_not
@@ -123,17 +123,6 @@ def impaired(*rules: Rule) -> Topology:
     """Two hosts and a middle in which frames are looked at one by one."""
     topology = two_hosts((THERE, rules))
     return replace(topology, links=(replace(topology.links[0], by_wire=True),))
-
-
-@contextmanager
-def on_one_processor() -> Iterator[None]:
-    """A veth queues a frame on the processor that sent it: on two, frames overtake each other."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def what_comes_through(lab: Lab, sent: Sequence[bytes], *, until: int | None = None) -> list[bytes]:

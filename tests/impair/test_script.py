@@ -19,19 +19,7 @@ def decision(
 
 def recorded(ruling: Ruling) -> Decision:
     """As the wire records it."""
-    return Decision(
-        time=0,
-        link=ruling.link,
-        rule=ruling.text,
-        action=ruling.rule.action,
-        occurrence=ruling.occurrence,
-        packet=ruling.packet,
-        place=str(ruling.rule.place),
-        direction=ruling.direction,
-        key=ruling.key,
-        barrier=ruling.rule.barrier,
-        values=dict(ruling.values),
-    )
+    return ruling.decision(ruling.rule.action, time=0)
 
 
 def bulk(port: int, first: int, cut: int, size: int = 100_000) -> list[tuple[bytes, int]]:

@@ -1,7 +1,6 @@
 """A link shared between the wire and the kernel: each does its part, and it goes from one to the other as what is asked changes."""
 
 import json
-import os
 import socket
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from labs import lab, netlab, until
 from networks import HERE, two_hosts
+from wired import on_one_processor
 
 from netlab.impair.engines import BESIDE, NFT, WIRE
 from netlab.impair.in_kernel import netfilter_of
@@ -62,17 +62,6 @@ def counting(*rules: Rule, seed: int | None = None) -> Iterator[tuple[Lab, Wire]
         link = WireLink(link=lab.topology.links[0], sockets=middle.sockets, netfilter=netfilter_of(middle))
         with Wire([link], nodes, seed=seed, recorded=False) as wire:
             yield lab, wire
-
-
-@contextmanager
-def on_one_processor() -> Iterator[None]:
-    """A veth queues a frame on the processor that sent it: on two, frames overtake each other."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @contextmanager

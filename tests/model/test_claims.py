@@ -33,9 +33,10 @@ def documented(scenario: Scenario) -> bool:
     return any(step.document is not None for step in scenario.steps if isinstance(step, kinds))
 
 
-def counts_memory(scenario: Scenario) -> bool:
+def needs_bpf(scenario: Scenario) -> bool:
+    """Whether it asks for what nothing but BPF tells: kernel memory, or a socket's whole path."""
     asked = [expect for step in scenario.steps if isinstance(step, ExpectStep) for expect in (step.expect, step.document) if expect]
-    return any(expect.memory for expect in asked)
+    return any(expect.memory or expect.path for expect in asked)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +90,7 @@ def test_the_claims_of_a_group_hold(group: str, tier: Tier) -> None:
         untold = ran.outcome == "INCONCLUSIVE" and any(source.lost for source in ran.timeline.sources)
         verdict = (run_scenario(scenario) if untold else ran).verdicts[0]
         wanted = ("PASS", "known-deviation" if documented(scenario) else "as-documented")
-        if counts_memory(scenario) and not (tier.letter == "A" and tier.has("memory")):
+        if needs_bpf(scenario) and not (tier.letter == "A" and tier.has("memory")):
             wanted = ("INCONCLUSIVE", "")
         if verdict.outcome == "INCONCLUSIVE" and "No such file or directory" in verdict.reason:
             missing.append(f"{ran.name}: {verdict.reason}")  # a program that the claim runs
@@ -107,7 +108,7 @@ def test_the_core_is_what_was_there_first() -> None:
 @pytest.mark.netns
 @pytest.mark.parametrize("name", [name for name in CORE if name in WORLDS and not WORLDS[name].edited])
 def test_a_core_claim_fails_in_its_world(name: str, tier: Tier) -> None:
-    if counts_memory(CLAIMS[name]) and not tier.has("memory"):
+    if needs_bpf(CLAIMS[name]) and not tier.has("memory"):
         pytest.skip("; ".join(f"{lack.name}: {lack.reason}" for lack in tier.lacking))
     failed(run_scenario(WORLDS[name].scenario), WORLDS[name])
 
@@ -115,7 +116,7 @@ def test_a_core_claim_fails_in_its_world(name: str, tier: Tier) -> None:
 @pytest.mark.netns
 @pytest.mark.parametrize("name", EDITS)
 def test_a_claim_fails_on_its_edited_timeline(name: str, ran: Callable[[str], ScenarioResult], tier: Tier) -> None:
-    if counts_memory(CLAIMS[name]) and not tier.has("memory"):
+    if needs_bpf(CLAIMS[name]) and not tier.has("memory"):
         pytest.skip("; ".join(f"{lack.name}: {lack.reason}" for lack in tier.lacking))
     timeline = ran(name).timeline
     edited = EDITS[name](timeline)

@@ -56,22 +56,7 @@ def ran(frames: Frames, *rules: tuple[tuple[str, str], tuple[Rule, ...]], seed: 
         ruling = decider.ruling(data, direction)
         if ruling is not None:
             hit.append(at)
-            seen.append(
-                Decision(
-                    time=10 * at + 5,
-                    host="",
-                    link=LINK,
-                    rule=ruling.text,
-                    action=ruling.rule.action,
-                    occurrence=ruling.occurrence,
-                    packet=ruling.packet,
-                    place=str(ruling.rule.place),
-                    direction=ruling.direction,
-                    key=ruling.key,
-                    barrier=ruling.rule.barrier,
-                    values=dict(ruling.values),
-                )
-            )
+            seen.append(ruling.decision(ruling.rule.action, time=10 * at + 5))
     decisions = tuple(one for one in seen if isinstance(one, Decision))
     every = tuple(one for _, of in placed for one in of)
     return Ran(decisions, tuple(hit), Timeline(observations=tuple(seen), nodes=NODES), link, every)

@@ -15,6 +15,7 @@ from netlab.lab.lab import Lab
 from netlab.notation.constants import constant
 from netlab.observe.procfs import descriptor_table
 from netlab.workload.agents import AgentProcess, ProcessGone
+from netlab.workload.refusals import filter_of
 
 pytestmark = pytest.mark.netns
 
@@ -27,10 +28,11 @@ def agent() -> Iterator[AgentProcess]:
         made.close()
 
 
-def call(agent: AgentProcess, name: str, *args: object, width: str = "int", actor: str = "main") -> tuple[int, int, list[object]]:
-    reply = agent.returned(
-        agent.begin(name, [list(arg) if isinstance(arg, tuple) else ["int", arg] for arg in args], width, actor), 5
-    )
+def call(
+    agent: AgentProcess, name: str, *args: object, width: str = "int", actor: str = "main", refused: bytes = b""
+) -> tuple[int, int, list[object]]:
+    tagged = [list(arg) if isinstance(arg, tuple) else ["int", arg] for arg in args]
+    reply = agent.returned(agent.begin(name, tagged, width, actor, refused), 5)
     assert reply is not None
     return reply.result, reply.errno, reply.out
 
@@ -125,3 +127,12 @@ def test_a_process_that_a_signal_ended_says_which(agent: AgentProcess) -> None:
 def test_where_another_user_does_not_exist_the_claim_is_inconclusive() -> None:
     said = netlab("conform", "--claim", "reuseport-all-must-set", rootless=True)
     assert (said.returncode, "INCONCLUSIVE" in said.stdout, "host has no user 65534" in said.stdout) == (3, True, True)
+
+
+def test_one_call_is_refused_and_the_next_is_not(agent: AgentProcess) -> None:
+    stream = (socket.AF_INET, socket.SOCK_STREAM, 0)
+    assert call(agent, "socket", *stream, refused=filter_of("socket", "ENFILE"))[:2] == (-1, errno.ENFILE)
+    assert call(agent, "socket", *stream)[:2] == (3, 0)
+    assert call(agent, "close", 3, refused=filter_of("close", ""))[:2] == (0, 0)
+    assert call(agent, "close", 3)[:2] == (0, 0), "the close before did nothing"
+    assert call(agent, "close", 3)[:2] == (-1, errno.EBADF)

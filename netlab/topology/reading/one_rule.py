@@ -9,26 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from netlab.errors import Place, Problem
 from netlab.topology.reading.rule_patterns import Nodes, problems_of_pattern
 from netlab.topology.schema.link import RuleFile
-from netlab.topology.spec import Rule
+from netlab.topology.spec import PARAMETERS, Rule
 from netlab.units import Duration
 from netlab.validate import did_you_mean, named
 
 if TYPE_CHECKING:
     from netlab.notation.packets import PacketPattern
-
-_PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "drop": (),
-    "hold": ("barrier",),
-    "delay": ("delay", "jitter", "distribution"),
-    "duplicate": ("copies",),
-    "reorder": ("by",),
-    "corrupt": ("field", "value"),
-    "truncate": ("length",),
-    "mark": ("mark",),
-    "reset": ("toward",),
-    "icmp": ("icmp", "mtu"),
-}
-"""The keys that belong to each action, beside those of which packets."""
 
 _NEEDED: Mapping[str, tuple[str, str, str]] = {
     "hold": ("barrier", "a held packet needs a barrier to wait at", "add barrier: NAME, and later a step release: NAME"),
@@ -36,7 +22,7 @@ _NEEDED: Mapping[str, tuple[str, str, str]] = {
     "truncate": ("length", "a packet that is cut short needs a length", "add length: 40, in bytes from its IP header on"),
     "icmp": ("icmp", "a packet that is answered needs an error to be answered with", "add icmp: host-unreachable"),
 }
-_ALL_PARAMETERS = tuple(dict.fromkeys(key for keys in _PARAMETERS.values() for key in keys))
+_ALL = tuple(dict.fromkeys(key for keys in PARAMETERS.values() for key in keys))
 _NO_HEADER: Mapping[str, tuple[str, ...]] = {
     "tcp": ("udp", "icmp"),
     "udp": ("tcp", "icmp"),
@@ -124,10 +110,10 @@ def rule_of(file: RuleFile, nodes: Nodes, problems: list[Problem], way: tuple[st
 
 def _parameters(file: RuleFile) -> Iterator[Problem]:
     """The keys of other actions, and those of this one that are missing."""
-    own = _PARAMETERS[file.action]
-    for key in _ALL_PARAMETERS:
+    own = PARAMETERS[file.action]
+    for key in _ALL:
         if getattr(file, key) is not None and key not in own:
-            theirs = " or ".join(action for action, keys in _PARAMETERS.items() if key in keys)
+            theirs = " or ".join(action for action, keys in PARAMETERS.items() if key in keys)
             message = f"{key} belongs to action: {theirs}, and this action is {file.action}"
             yield file.node.problem(key, message=message, fix=f"leave {key} out, or write action: {theirs}", key=True)
     key, message, fix = _NEEDED.get(file.action, ("", "", ""))
