@@ -174,8 +174,9 @@ def _looked_after(child: int, terminal: "_Terminal") -> int | None:
             continue
         wanting = seen.si_status in (signal.SIGTTIN, signal.SIGTTOU)
         if not (wanting and terminal.give(group)):
-            terminal.take(group)
-            os.kill(os.getpid(), signal.SIGSTOP)
+            if not (wanting and terminal.wait_for_turn()):
+                terminal.take(group)
+                os.kill(os.getpid(), signal.SIGSTOP)
             terminal.give(group)
         if group != os.getpgrp():  # else it goes on with us, and perhaps has stopped again by now
             with suppress(ProcessLookupError):
@@ -187,7 +188,7 @@ class _Terminal:
 
     def __init__(self) -> None:
         try:
-            self._fd: int | None = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+            self._fd: int | None = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             self._fd = None
         self._ours = self._fd is not None and os.tcgetpgrp(self._fd) == os.getpgrp()
@@ -198,6 +199,22 @@ class _Terminal:
         if self._fd is not None and self._ours:
             with suppress(OSError):  # it hung up
                 os.tcsetpgrp(self._fd, os.getpgrp())
+
+    def wait_for_turn(self) -> bool:
+        """Stop until our process group is brought to the foreground, or go on at once if it just was; False where that cannot be.
+
+        It is the kernel that stops us, for reading (nothing) in the background: it looks who has the terminal and stops in one
+        step, so that a SIGCONT which comes between our own look and our own stop is not lost (POSIX.1-2024 XBD 11.1.4).
+        """
+        if self._fd is None:
+            return False
+        try:
+            os.read(self._fd, 0)
+        except BlockingIOError:  # another process reads: the terminal is ours
+            return True
+        except OSError:  # EIO: nobody could bring it to the foreground any more
+            return False
+        return True
 
     def take(self, group: int) -> bool:
         """Have it back from a process group; whether that had it."""
