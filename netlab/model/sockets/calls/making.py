@@ -1,0 +1,177 @@
+"""socket() and socketpair(): which families, types and protocols there are, and what a new socket is."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from netlab.model.sockets.objects import Connection, Family, Kind, Socket, Type
+from netlab.model.sockets.outcomes import NewDescriptor, Outcome
+from netlab.model.sockets.rules import NOTHING, Rule, fails, gives, unmodelled
+from netlab.model.sockets.situation import Situation
+from netlab.notation.constants import constant
+
+_CLOEXEC, _NONBLOCK = constant("SOCK_CLOEXEC"), constant("SOCK_NONBLOCK")
+_FLAGS = _CLOEXEC | _NONBLOCK
+_KINDS_OF_SOCKET = 0xF  # SOCK_TYPE_MASK in include/linux/net.h
+_MOST_TYPES = 11  # SOCK_MAX, likewise
+_FAMILIES: dict[int, Family] = {constant("AF_INET"): "inet", constant("AF_INET6"): "inet6", constant("AF_UNIX"): "unix"}
+_TYPES: dict[int, Type] = {
+    constant("SOCK_STREAM"): "stream", constant("SOCK_DGRAM"): "dgram", constant("SOCK_SEQPACKET"): "seqpacket",
+    constant("SOCK_RAW"): "raw",
+}  # fmt: skip
+_UNIX_KINDS: dict[Type, Kind] = {"stream": "unix-stream", "dgram": "unix-dgram", "seqpacket": "unix-seqpacket", "raw": "unix-dgram"}
+_IP, _TCP, _UDP, _ICMP = 0, constant("IPPROTO_TCP"), constant("IPPROTO_UDP"), constant("IPPROTO_ICMP")
+_L2TP = 115  # include/uapi/linux/l2tp.h
+_MOST_PROTOCOLS = 263  # IPPROTO_MAX in include/uapi/linux/in.h, since MPTCP
+
+
+def _type(s: Situation) -> int:
+    return s.number("type") & _KINDS_OF_SOCKET
+
+
+def _flags(s: Situation) -> int:
+    return s.number("type") & ~_KINDS_OF_SOCKET
+
+
+def _family(s: Situation) -> Family:
+    return _FAMILIES.get(s.number("domain"), "other")
+
+
+def _internet(s: Situation) -> bool:
+    return _family(s) in ("inet", "inet6")
+
+
+def _unknown_flags(s: Situation) -> bool:
+    return bool(_flags(s) & ~_FLAGS)
+
+
+def _no_family(s: Situation) -> bool:
+    return not 0 <= s.number("domain") < constant("AF_MAX") or s.number("domain") == 0
+
+
+def _other_family(s: Situation) -> bool:
+    return _family(s) == "other"
+
+
+def _no_type(s: Situation) -> bool:
+    return _type(s) >= _MOST_TYPES
+
+
+def _protocol_of_unix(s: Situation) -> bool:
+    return _family(s) == "unix" and s.number("protocol") not in (0, constant("AF_UNIX"))
+
+
+def _type_of_unix(s: Situation) -> bool:
+    return _family(s) == "unix" and _TYPES.get(_type(s)) is None
+
+
+def _protocol_number(s: Situation) -> bool:
+    return _internet(s) and not 0 <= s.number("protocol") < _MOST_PROTOCOLS
+
+
+def _type_of_internet(s: Situation) -> bool:
+    return _internet(s) and _type(s) not in (
+        constant("SOCK_STREAM"),
+        constant("SOCK_DGRAM"),
+        constant("SOCK_RAW"),
+        constant("SOCK_SEQPACKET"),
+    )
+
+
+def _special(s: Situation) -> bool:
+    """Protocols that a kernel may have or not, and groups that may use ping sockets (ping_group_range)."""
+    kinds = {
+        "stream": (constant("IPPROTO_SCTP"), constant("IPPROTO_MPTCP")),
+        "seqpacket": (constant("IPPROTO_SCTP"), 0),
+        "dgram": (_ICMP, constant("IPPROTO_ICMPV6"), constant("IPPROTO_UDPLITE"), _L2TP),
+    }
+    return _internet(s) and s.number("protocol") in kinds.get(_TYPES.get(_type(s), "other"), ())
+
+
+def _protocol_of_internet(s: Situation) -> bool:
+    if not _internet(s):
+        return False
+    fitting = {constant("SOCK_STREAM"): (_IP, _TCP), constant("SOCK_DGRAM"): (_IP, _UDP)}
+    if _type(s) == constant("SOCK_RAW"):
+        return s.number("protocol") == 0
+    return s.number("protocol") not in fitting.get(_type(s), ())
+
+
+def _raw_without_right(s: Situation) -> bool:
+    return _internet(s) and _type(s) == constant("SOCK_RAW") and s.process.uid != 0
+
+
+def _table_full(s: Situation) -> bool | None:
+    return s.process.lowest_free() >= s.process.files
+
+
+def make_socket(s: Situation) -> Socket:
+    """The socket that socket() or socketpair() makes, once everything about it has been found right."""
+    family, type_ = _family(s), _TYPES[_type(s)]
+    protocol = s.number("protocol")
+    if family == "unix":
+        # SOCK_RAW is taken for SOCK_DGRAM (unix(7) does not say; unix_create() in net/unix/af_unix.c).
+        return Socket(
+            host=s.process.host, family=family, type="dgram" if type_ == "raw" else type_, protocol=0, kind=_UNIX_KINDS[type_]
+        )
+    if type_ == "raw":
+        return Socket(host=s.process.host, family=family, type=type_, protocol=protocol, kind="raw")
+    stream = type_ == "stream"
+    return Socket(
+        host=s.process.host, family=family, type=type_, protocol=_TCP if stream else _UDP, kind="tcp" if stream else "udp"
+    )
+
+
+def _made(s: Situation) -> Iterable[Outcome]:
+    flags = constant("O_RDWR") | (constant("O_NONBLOCK") if s.number("type") & _NONBLOCK else 0)
+    world, fd = s.world.opened(s.process_name, make_socket(s), flags=flags, cloexec=bool(s.number("type") & _CLOEXEC))
+    yield Outcome(kind="returns", value=NewDescriptor(fd if s.process.whole else None), world=world)
+
+
+def _paired(s: Situation) -> Iterable[Outcome]:
+    flags = constant("O_RDWR") | (constant("O_NONBLOCK") if s.number("type") & _NONBLOCK else 0)
+    cloexec = bool(s.number("type") & _CLOEXEC)
+    world, one = s.world.opened(s.process_name, make_socket(s), flags=flags, cloexec=cloexec)
+    world, other = world.opened(s.process_name, make_socket(s), flags=flags, cloexec=cloexec)
+    table = world.processes[s.process_name].table
+    ids = [world.descriptions[table[fd].description].object for fd in (one, other)]
+    connection = world.fresh()
+    world.connections[connection] = Connection(ends=(ids[0], ids[1]))
+    for number, peer in ((ids[0], ids[1]), (ids[1], ids[0])):
+        world.objects[number] = _joined(make_socket(s), connection, peer)
+    yield Outcome(kind="returns", value=0, world=world, note=(one, other))
+
+
+def _joined(one: Socket, connection: int, peer: int) -> Socket:
+
+    return msgspec.structs.replace(one, state="ESTABLISHED", connection=connection, peer=peer)
+
+
+def _rules(call: str) -> tuple[Rule, ...]:
+    posix = f"POSIX.1-2024 {call}()"
+    return (
+        fails(f"{call}.unknown-flags", "EINVAL", _unknown_flags, "the type has bits that are no flags", f"{call}(2) EINVAL", kinds=(NOTHING,)),
+        fails(f"{call}.no-family", "EAFNOSUPPORT", _no_family, "there is no such address family", f"{posix} EAFNOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.no-type", "EINVAL", _no_type, "the type is out of range", "socket(2) EINVAL; __sock_create() in net/socket.c", kinds=(NOTHING,)),
+        unmodelled(f"{call}.other-family", _other_family, "only AF_INET, AF_INET6 and AF_UNIX are modelled", kinds=(NOTHING,)),
+        fails(f"{call}.unix-protocol", "EPROTONOSUPPORT", _protocol_of_unix, "AF_UNIX has no such protocol", f"{posix} EPROTONOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.unix-type", "ESOCKTNOSUPPORT", _type_of_unix, "AF_UNIX has no such type", "unix(7) ESOCKTNOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.protocol-number", "EINVAL", _protocol_number, "the protocol's number is out of range", "socket(2) EINVAL; inet_create() in net/ipv4/af_inet.c", kinds=(NOTHING,)),
+        unmodelled(f"{call}.special", _special, "whether a kernel has SCTP, MPTCP, UDP-Lite or lets this group ping is not modelled", kinds=(NOTHING,)),
+        fails(f"{call}.type", "ESOCKTNOSUPPORT", _type_of_internet, "the family has no such type", "ip(7) ESOCKTNOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.protocol", "EPROTONOSUPPORT", _protocol_of_internet, "the type has no such protocol", f"{posix} EPROTONOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.raw-needs-privilege", "EPERM", _raw_without_right, "raw sockets need CAP_NET_RAW", "raw(7) EPERM", kinds=(NOTHING,)),
+    )  # fmt: skip
+
+
+RULES: tuple[Rule, ...] = (
+    *_rules("socket"),
+    fails("socket.table-full", "EMFILE", _table_full, "the process has as many descriptors as RLIMIT_NOFILE allows",
+          "POSIX.1-2024 socket() EMFILE", kinds=(NOTHING,)),
+    gives("socket.made", _made, "a new socket, the lowest free descriptor; nothing is sent", "POSIX.1-2024 socket()", kinds=(NOTHING,)),
+    *_rules("socketpair"),
+    fails("socketpair.no-pairs", "EOPNOTSUPP", _internet, "the protocol has no pairs", "POSIX.1-2024 socketpair() EOPNOTSUPP",
+          kinds=(NOTHING,), note="the sockets are made before the protocol refuses: inet has sock_no_socketpair()"),
+    fails("socketpair.table-full", "EMFILE", _table_full, "no two descriptors are free", "POSIX.1-2024 socketpair() EMFILE", kinds=(NOTHING,)),
+    gives("socketpair.made", _paired, "two sockets connected to each other", "POSIX.1-2024 socketpair()", kinds=(NOTHING,)),
+)  # fmt: skip

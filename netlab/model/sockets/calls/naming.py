@@ -1,0 +1,5 @@
+"""(being written)"""
+
+from netlab.model.sockets.rules import Rule
+
+RULES: tuple[Rule, ...] = ()

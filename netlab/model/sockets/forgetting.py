@@ -1,0 +1,51 @@
+"""What is left of a world after a call that the model does not know: the things it touched are unknown, the rest stands."""
+
+import msgspec
+
+from netlab.model.sockets.arguments import read_arguments
+from netlab.model.sockets.objects import Unknown
+from netlab.model.sockets.outcomes import Seen
+from netlab.model.sockets.world import Pending, World
+from netlab.notation.signatures import SIGNATURES
+
+
+def forget(world: World, pending: Pending, seen: Seen) -> World:
+    """The call's object becomes unknown, unless the call failed (a call that fails changes nothing); its results become unknown
+    things under their numbers, where it succeeded."""
+    if seen.errno:
+        return world
+    signature = SIGNATURES.get(pending.call.name)
+    arguments = read_arguments(pending.call, world, pending.process) if signature is not None else {}
+    why = f"{pending.call.name}() did what is not modelled"
+    world = world.copy()
+    fd = arguments.get("fd")
+    descriptor = world.processes[pending.process].table.get(fd) if isinstance(fd, int) else None
+    if descriptor is not None:
+        _spoil(world, world.descriptions[descriptor.description].object, why)
+    if signature is not None and signature.returns == "fd" and seen.result >= 0 and not seen.partial:
+        world = _given(world, pending, seen.result, why)
+    elif pending.call.binds:
+        for name in pending.call.binds:
+            world = _given(world, pending, world.processes[pending.process].lowest_free(), why, name)
+    return world
+
+
+def _spoil(world: World, number: int, why: str) -> None:
+    """The object, and whatever it is connected to, in a world that has just been copied."""
+    one = world.objects.get(number)
+    world.objects[number] = Unknown(why=why)
+    connection = world.connections.get(getattr(one, "connection", 0) or 0)
+    ends = connection.ends if connection is not None else (getattr(one, "peer", 0) or getattr(one, "other", 0),)
+    for end in ends:
+        if end and end in world.objects:
+            world.objects[end] = Unknown(why=why)
+
+
+def _given(world: World, pending: Pending, fd: int, why: str, name: str = "") -> World:
+    if fd in world.processes[pending.process].table:
+        world, _ = world.released(pending.process, fd)
+    world, _ = world.opened(pending.process, Unknown(why=why), number=fd)
+    names = (name,) if name else pending.call.binds
+    owner = world.processes[pending.process]
+    world.processes[pending.process] = msgspec.structs.replace(owner, names={**owner.names, **dict.fromkeys(names, fd)})
+    return world

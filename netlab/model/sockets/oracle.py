@@ -1,0 +1,308 @@
+"""The model folded over what was seen: every world that the observations allow is kept; none left is the inconsistency.
+
+A call takes effect at some moment between its start and its return. Those under way are therefore tried in every order that their
+times allow (linearizability), but only where they overlap. Pure: it knows no clock and no kernel.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from netlab.model.sockets.arriving import arrivals, concerned
+from netlab.model.sockets.outcomes import Outcome, Seen
+from netlab.model.sockets.rules import Profile, Rule
+from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.tables import Allowed, allowed
+from netlab.model.sockets.world import Pending, World
+from netlab.notation.calls import Call
+
+MOST_WORLDS = 256
+"""More than this many worlds at a time are not followed: what comes then is not judged (and said so), never judged wrongly."""
+
+
+class Possible(msgspec.Struct, frozen=True, kw_only=True):
+    """An outcome that was allowed, with the rule: for reports."""
+
+    rule: Rule
+    shown: dict[str, Any]
+
+
+class Inconsistency(msgspec.Struct, frozen=True, kw_only=True):
+    """The first observation that no world explains: what was seen, and what would have been allowed by which rules."""
+
+    process: str
+    call: Call
+    seen: Seen | None
+    possible: tuple[Possible, ...]
+
+    def sentence(self) -> str:
+        """What would have been allowed, and by which rules."""
+        if not self.possible:
+            return "nothing was allowed"
+        return "; or ".join(f"{show(one.shown)} ({one.rule.id}: {one.rule.says} [{one.rule.source}])" for one in self.possible)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What one observation came to. ``judged`` is false where the model could not say; ``rules`` are those that explain it."""
+
+    inconsistency: Inconsistency | None = None
+    rules: tuple[Rule, ...] = ()
+    judged: bool = True
+
+
+class Oracle:
+    """Follows worlds through a run. ``worlds`` are those that all observations so far allow; never empty (after an inconsistency it
+    goes on from the worlds before it, with the call left out)."""
+
+    def __init__(self, world: World, profile: Profile = "linux") -> None:
+        self.worlds: tuple[World, ...] = (world,)
+        self.profile: Profile = profile
+        self.reached: set[str] = set()
+        self.overwhelmed = False
+        self._count = 0
+
+    def start(self, process: str, call: Call, at: int = 0) -> int:
+        """A call is about to be made; gives the number under which its return is told."""
+        self._count += 1
+        self.worlds = tuple(_begun(world, self._count, process, call, at) for world in self.worlds)
+        return self._count
+
+    def returned(self, number: int, seen: Seen, at: int = 0) -> Step:
+        """A call returned."""
+        if self.overwhelmed:
+            return Step(judged=False)
+        after: list[World] = []
+        rules: list[Rule] = []
+        unknown = False
+        possible: dict[str, Possible] = {}
+        for world in self._orders(number):
+            pending = world.pending[number]
+            if isinstance(pending.answer, Allowed):
+                found: Sequence[Allowed] | None = (pending.answer,)
+                effective = False
+            else:
+                found, effective = self._allowed(world, pending, at), True
+            if found is None:
+                unknown = True
+                after.append(_forgotten(world, pending, seen, number))
+                continue
+            for one in found:
+                if one.outcome.kind != "blocks" and one.outcome.accepts(seen, one.outcome.world if effective else world):
+                    after.append(_ended(one.outcome, world, effective, pending, seen, number, at))
+                    rules.append(one.rule)
+                else:
+                    possible.setdefault(f"{one.rule.id} {one.outcome.shown()}", Possible(rule=one.rule, shown=one.outcome.shown()))
+        if not after:
+            pending = self.worlds[0].pending[number]
+            self.worlds = tuple(_without(world, number) for world in self.worlds)
+            return Step(inconsistency=_nothing(pending, seen, possible))
+        self.reached.update(rule.id for rule in rules)
+        self._keep(after)
+        return Step(rules=tuple(dict.fromkeys(rules)), judged=not unknown)
+
+    def blocked(self, number: int, at: int = 0) -> Step:
+        """A call was seen to be blocked: its thread waits inside it."""
+        if self.overwhelmed:
+            return Step(judged=False)
+        after: list[World] = []
+        rules: list[Rule] = []
+        unknown = False
+        possible: dict[str, Possible] = {}
+        for world in self._orders(number):
+            pending = world.pending[number]
+            found = None if isinstance(pending.answer, Allowed) else self._allowed(world, pending, at)
+            if isinstance(pending.answer, Allowed):
+                continue
+            if found is None:
+                unknown = True
+                after.append(world)
+                continue
+            for one in found:
+                if one.outcome.kind == "blocks":
+                    after.append(_entered(one.outcome.world, number, pending, None, one.outcome.note))
+                    rules.append(one.rule)
+                else:
+                    possible.setdefault(f"{one.rule.id} {one.outcome.shown()}", Possible(rule=one.rule, shown=one.outcome.shown()))
+        if not after:
+            return Step(inconsistency=_nothing(self.worlds[0].pending[number], None, possible))
+        self.reached.update(rule.id for rule in rules)
+        self._keep(after)
+        return Step(rules=tuple(dict.fromkeys(rules)), judged=not unknown)
+
+    def allowed(self, process: str, call: Call, at: int = 0) -> tuple[Allowed, ...] | None:
+        """What may come of a call if it were made now, in any of the worlds; None where the model does not know."""
+        found: dict[str, Allowed] = {}
+        for world in self.worlds:
+            some = possible_now(world, process, call, self.profile, at=at)
+            if some is None:
+                return None
+            for one in some:
+                found.setdefault(f"{one.rule.id} {one.outcome.shown()}", one)
+        return tuple(found.values())
+
+    def change(self, worlds: Iterable[World]) -> None:
+        """Go on from these worlds: what was learnt in another way than by a call's return."""
+        self._keep(list(worlds))
+
+    def _allowed(self, world: World, pending: Pending, at: int) -> Sequence[Allowed] | None:
+        waited = at - pending.began if at and pending.began else None
+        return possible_now(
+            world, pending.process, pending.call, self.profile, resumed=pending.entered, note=pending.note, waited=waited, at=at
+        )
+
+    def _orders(self, number: int) -> list[World]:
+        """The worlds, and those in which other calls under way have already taken effect or blocked, in any order."""
+        worlds = list(self.worlds)
+        if all(len(world.pending) <= 1 for world in worlds):
+            return worlds
+        at = 0
+        while at < len(worlds) and len(worlds) <= MOST_WORLDS:
+            world = worlds[at]
+            at += 1
+            for other, pending in world.pending.items():
+                if other == number or isinstance(pending.answer, Allowed):
+                    continue
+                found = self._allowed(world, pending, 0)
+                for one in found or ():
+                    if one.outcome.kind == "blocks":
+                        if pending.entered:
+                            continue
+                        new = _entered(one.outcome.world, other, pending, None, one.outcome.note)
+                    else:
+                        new = _entered(one.outcome.world, other, pending, one, None)
+                    if new not in worlds:
+                        worlds.append(new)
+        return worlds
+
+    def _keep(self, worlds: list[World]) -> None:
+        if len(worlds) > 1:
+            distinct: list[World] = []
+            for world in worlds:
+                if world not in distinct:
+                    distinct.append(world)
+            worlds = distinct
+        if len(worlds) > MOST_WORLDS:
+            self.overwhelmed = True
+        self.worlds = tuple(worlds[:MOST_WORLDS])
+
+
+def possible_now(
+    world: World,
+    process: str,
+    call: Call,
+    profile: Profile,
+    *,
+    resumed: bool = False,
+    note: object = None,
+    waited: int | None = None,
+    at: int = 0,
+) -> Sequence[Allowed] | None:
+    """What may come of a call, whatever of what is under way has arrived; a call that blocks may also go on when that arrives.
+
+    None where the model does not know. "blocks" is among the outcomes of a call that only waits for what is under way, too:
+    ``lasting`` tells it from one that stays blocked until somebody does something.
+    """
+    first = Situation(world, process, call, resumed=resumed, note=note, waited=waited, at=at)
+    numbers = concerned(world, process, tuple(_descriptors(first)))
+    found: list[Allowed] = []
+    for before in arrivals(world, numbers):
+        situation = first if before is world else Situation(before, process, call, resumed=resumed, note=note, waited=waited, at=at)
+        some = allowed(situation, profile)
+        if some is None:
+            return None
+        for one in some:
+            found.append(one)
+            if one.outcome.kind != "blocks":
+                continue
+            for after in arrivals(one.outcome.world, numbers):
+                later = Situation(after, process, call, resumed=True, note=one.outcome.note, waited=waited, at=at)
+                found += [again for again in allowed(later, profile) or () if again.outcome.kind != "blocks"]
+    return found
+
+
+def lasting(world: World, process: str, call: Call, profile: Profile = "linux") -> bool:
+    """Whether a call stays blocked though all that is under way has arrived."""
+    first = Situation(world, process, call)
+    numbers = concerned(world, process, tuple(_descriptors(first)))
+    settled = arrivals(world, numbers)[-1]
+    some = allowed(Situation(settled, process, call), profile) or ()
+    for one in some:
+        if one.outcome.kind == "blocks":
+            after = arrivals(one.outcome.world, numbers)[-1]
+            later = allowed(Situation(after, process, call, resumed=True, note=one.outcome.note), profile) or ()
+            if any(again.outcome.kind == "blocks" for again in later):
+                return True
+    return False
+
+
+def _descriptors(situation: Situation) -> Iterable[int]:
+    """The descriptors that a call is about, by the names of the parameters that hold some."""
+    pairs = situation.args.get("pairs")
+    if isinstance(pairs, tuple):
+        yield from (fd for fd, _ in pairs)
+    for name in ("fd", "target", "readable", "writable"):
+        value = situation.args.get(name)
+        if isinstance(value, int):
+            yield value
+
+
+def _begun(world: World, number: int, process: str, call: Call, at: int) -> World:
+    world = world.copy()
+    world.pending[number] = Pending(process=process, call=call, began=at)
+    return world
+
+
+def _entered(world: World, number: int, pending: Pending, answer: Allowed | None, note: object) -> World:
+    world = world.copy()
+    world.pending[number] = msgspec.structs.replace(pending, entered=True, answer=answer, note=note)
+    return world
+
+
+def _without(world: World, number: int) -> World:
+    world = world.copy()
+    world.pending.pop(number, None)
+    return world
+
+
+def _ended(outcome: Outcome, world: World, effective: bool, pending: Pending, seen: Seen, number: int, at: int) -> World:
+    """The world after a call's return: with what was seen taken in, and the names bound that the call binds."""
+    after = outcome.after(seen) if effective else (outcome.learn(world, seen) if outcome.learn is not None else world)
+    after = after.copy()
+    after.pending.pop(number, None)
+    _bind(after, pending, outcome, seen)
+    return after
+
+
+def _bind(world: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
+    """The scenario's names for new descriptors, in a world that has just been copied."""
+    binds = pending.call.binds
+    if not binds or seen.errno or outcome.kind != "returns":
+        return
+    process = world.processes[pending.process]
+    numbers = outcome.note if isinstance(outcome.note, tuple) else (seen.result,)
+    names = dict(process.names)
+    names.update(zip(binds, numbers, strict=False))
+    world.processes[pending.process] = msgspec.structs.replace(process, names=names)
+
+
+def _forgotten(world: World, pending: Pending, seen: Seen, number: int) -> World:
+    """A call of which the model knows nothing has returned: what it was about, and what it gave, is unknown from now on."""
+    from netlab.model.sockets.forgetting import forget
+
+    return forget(_without(world, number), pending, seen)
+
+
+def _nothing(pending: Pending, seen: Seen | None, possible: dict[str, Possible]) -> Inconsistency:
+    return Inconsistency(process=pending.process, call=pending.call, seen=seen, possible=tuple(possible.values()))
+
+
+def show(outcome: dict[str, Any]) -> str:
+    """An outcome in the notation of results: EAGAIN, 5 out "hello", blocks, signal SIGPIPE."""
+    if "errno" in outcome:
+        return str(outcome["errno"]) + (f" and {outcome['signal']}" if "signal" in outcome else "")
+    if "blocks" in outcome:
+        return "blocks"
+    if "signal" in outcome:
+        return f"signal {outcome['signal']}"
+    return str(outcome["ret"]) + (f" out {outcome['out']}" if "out" in outcome else "")

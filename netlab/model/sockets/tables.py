@@ -1,0 +1,85 @@
+"""All rules, by call and kind of object, in the order in which they are asked. It evaluates them in a world and judges nothing."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+
+import msgspec
+
+from netlab.model.sockets.outcomes import Outcome
+from netlab.model.sockets.rules import Profile, Rule
+from netlab.model.sockets.situation import Situation
+
+PARTS = (
+    "common",
+    "making",
+    "naming",
+    "tcp_opening",
+    "tcp_transfer",
+    "tcp_closing",
+    "datagrams",
+    "raw",
+    "unix_stream",
+    "unix_datagram",
+    "ancillary",
+    "options",
+    "controls",
+    "descriptors",
+    "files",
+    "readiness",
+    "processes",
+)
+"""The modules of calls/ in the order of their rules: what "common" says is asked first."""
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """One outcome with the rule that allows it."""
+
+    rule: Rule
+    outcome: Outcome
+
+
+@cache
+def all_rules() -> Mapping[str, Rule]:
+    """Every rule by its id, in the order of the tables."""
+    found: dict[str, Rule] = {}
+    for part in PARTS:
+        for rule in import_module(f"netlab.model.sockets.calls.{part}").RULES:
+            if rule.id in found:
+                raise ValueError(f"two rules are named {rule.id}")
+            found[rule.id] = rule
+    return MappingProxyType(found)
+
+
+@cache
+def table(call: str, kind: str) -> tuple[Rule, ...]:
+    """The rules of a call about this kind of object ("none" where the descriptor is not open), in the order they are asked."""
+    return tuple(rule for rule in all_rules().values() if rule.call == call and kind in rule.kinds)
+
+
+def modelled_calls() -> frozenset[str]:
+    """The calls that the model has rules for."""
+    return frozenset(rule.call for rule in all_rules().values())
+
+
+def allowed(situation: Situation, profile: Profile = "linux") -> Sequence[Allowed] | None:
+    """What may come of a call; None where the model does not know (an object that it lost track of, a case left open)."""
+    kind = situation.kind
+    if kind == "unknown":
+        return None
+    found: list[Allowed] = []
+    for rule in table(situation.call.name, kind):
+        if profile not in rule.profiles:
+            continue
+        holds = rule.when(situation)
+        if holds is False:
+            continue
+        if rule.category == "unmodelled":
+            return None
+        if profile == "posix" and rule.category != "fails" and any(one.rule.category == "fails" for one in found):
+            break
+        found += [Allowed(rule, outcome) for outcome in rule.gives(situation)]
+        if holds and not rule.may and not (profile == "posix" and rule.category == "fails"):
+            break
+    return found or None
