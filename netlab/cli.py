@@ -22,6 +22,7 @@ UNTOLD = 125
 _COMMANDS = {
     "netlab.cli_run": ("run", "model", "doctor"),
     "netlab.cli_conform": ("conform",),
+    "netlab.cli_predict": ("predict",),
     "netlab.cli_files": ("validate", "plan", "graph", "schema"),
     "netlab.cli_labs": ("up", "down", "ls", "gc"),
     "netlab.cli_inside": ("exec_", "shell", "capture", "logs"),

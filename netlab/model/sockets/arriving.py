@@ -1,8 +1,8 @@
 """What may have arrived by now: the worlds in which more or less of what is under way to a socket has reached it. A table by kind.
 
 Packets travel while calls are made. Rules look at one world, in which it is certain how much of a handshake, of a FIN, a reset
-or an ICMP message has come; the amount of data is kept as bounds in the flows. Before a call is judged, the world is therefore split
-by what may have reached the sockets that the call is about, and by nothing else.
+or an ICMP message has come; the amount of data is kept as bounds in the flows. Before a call is judged, the world is therefore
+split by what may have reached the sockets that the call is about, and by nothing else.
 """
 
 from collections.abc import Callable, Mapping

@@ -4,12 +4,13 @@ A call takes effect at some moment between its start and its return. Those under
 times allow (linearizability), but only where they overlap. Pure: it knows no clock and no kernel.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from netlab.model.sockets.arriving import arrivals, concerned
+from netlab.model.sockets.forgetting import forget
 from netlab.model.sockets.outcomes import Outcome, Seen
 from netlab.model.sockets.rules import Profile, Rule
 from netlab.model.sockets.situation import Situation
@@ -19,6 +20,10 @@ from netlab.notation.calls import Call
 
 MOST_WORLDS = 256
 """More than this many worlds at a time are not followed: what comes then is not judged (and said so), never judged wrongly."""
+
+
+Chosen = Callable[[Outcome, World], tuple[Seen, ...]]
+"""What an outcome is taken to have given, if it is one of those that came; () if not."""
 
 
 class Possible(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,28 +75,37 @@ class Oracle:
 
     def returned(self, number: int, seen: Seen, at: int = 0) -> Step:
         """A call returned."""
+
+        def same(outcome: Outcome, world: World) -> tuple[Seen, ...]:
+            return (seen,) if outcome.kind != "blocks" and outcome.accepts(seen, world) else ()
+
+        return self._advance(number, same, at, seen)
+
+    def assume(self, number: int, chosen: Chosen, at: int = 0) -> Step:
+        """A call is taken to have come to any of the outcomes for which ``chosen`` says what it is taken to have given."""
+        return self._advance(number, chosen, at, None)
+
+    def _advance(self, number: int, chosen: Chosen, at: int, seen: Seen | None) -> Step:
         if self.overwhelmed:
             return Step(judged=False)
         after: list[World] = []
         rules: list[Rule] = []
         unknown = False
         possible: dict[str, Possible] = {}
-        for world in self._orders(number):
+        for world in self.orders(number):
             pending = world.pending[number]
-            if isinstance(pending.answer, Allowed):
-                found: Sequence[Allowed] | None = (pending.answer,)
-                effective = False
-            else:
-                found, effective = self._allowed(world, pending, at), True
+            effective = not isinstance(pending.answer, Allowed)
+            found = self._allowed(world, pending, at) if not isinstance(pending.answer, Allowed) else (pending.answer,)
             if found is None:
                 unknown = True
-                after.append(_forgotten(world, pending, seen, number))
+                after.append(forget(_without(world, number), pending, seen or Seen(partial=True)))
                 continue
             for one in found:
-                if one.outcome.kind != "blocks" and one.outcome.accepts(seen, one.outcome.world if effective else world):
-                    after.append(_ended(one.outcome, world, effective, pending, seen, number, at))
+                taken = chosen(one.outcome, one.outcome.world if effective else world)
+                for each in taken:
+                    after.append(_ended(one.outcome, world, effective, pending, each, number))
                     rules.append(one.rule)
-                else:
+                if not taken:
                     possible.setdefault(f"{one.rule.id} {one.outcome.shown()}", Possible(rule=one.rule, shown=one.outcome.shown()))
         if not after:
             pending = self.worlds[0].pending[number]
@@ -109,7 +123,7 @@ class Oracle:
         rules: list[Rule] = []
         unknown = False
         possible: dict[str, Possible] = {}
-        for world in self._orders(number):
+        for world in self.orders(number):
             pending = world.pending[number]
             found = None if isinstance(pending.answer, Allowed) else self._allowed(world, pending, at)
             if isinstance(pending.answer, Allowed):
@@ -151,7 +165,7 @@ class Oracle:
             world, pending.process, pending.call, self.profile, resumed=pending.entered, note=pending.note, waited=waited, at=at
         )
 
-    def _orders(self, number: int) -> list[World]:
+    def orders(self, number: int) -> list[World]:
         """The worlds, and those in which other calls under way have already taken effect or blocked, in any order."""
         worlds = list(self.worlds)
         if all(len(world.pending) <= 1 for world in worlds):
@@ -265,7 +279,7 @@ def _without(world: World, number: int) -> World:
     return world
 
 
-def _ended(outcome: Outcome, world: World, effective: bool, pending: Pending, seen: Seen, number: int, at: int) -> World:
+def _ended(outcome: Outcome, world: World, effective: bool, pending: Pending, seen: Seen, number: int) -> World:
     """The world after a call's return: with what was seen taken in, and the names bound that the call binds."""
     after = outcome.after(seen) if effective else (outcome.learn(world, seen) if outcome.learn is not None else world)
     after = after.copy()
@@ -284,13 +298,6 @@ def _bind(world: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
     names = dict(process.names)
     names.update(zip(binds, numbers, strict=False))
     world.processes[pending.process] = msgspec.structs.replace(process, names=names)
-
-
-def _forgotten(world: World, pending: Pending, seen: Seen, number: int) -> World:
-    """A call of which the model knows nothing has returned: what it was about, and what it gave, is unknown from now on."""
-    from netlab.model.sockets.forgetting import forget
-
-    return forget(_without(world, number), pending, seen)
 
 
 def _nothing(pending: Pending, seen: Seen | None, possible: dict[str, Possible]) -> Inconsistency:

@@ -63,10 +63,30 @@ def modelled_calls() -> frozenset[str]:
     return frozenset(rule.call for rule in all_rules().values())
 
 
+_FROM_THE_NETWORK = frozenset({
+    "accept", "accept4", "connect", "send", "sendto", "sendmsg", "recv", "recvfrom", "recvmsg", "read", "write", "shutdown", "ioctl",
+    "getpeername", "getsockopt", "fill", "tcp_state",
+})  # fmt: skip
+_SEVERAL = frozenset({"poll", "select", "epoll_wait"})
+
+
+def known(situation: Situation) -> bool:
+    """Whether the model knows all that decides about a call.
+
+    What comes over a network with others on it (World.strangers) is not known; what is about no socket on a network is.
+    """
+    if not situation.world.strangers:
+        return True
+    name = situation.call.name
+    if name in _SEVERAL:
+        return False
+    return not (name in _FROM_THE_NETWORK and situation.kind in ("tcp", "udp", "raw"))
+
+
 def allowed(situation: Situation, profile: Profile = "linux") -> Sequence[Allowed] | None:
     """What may come of a call; None where the model does not know (an object that it lost track of, a case left open)."""
     kind = situation.kind
-    if kind == "unknown":
+    if kind == "unknown" or not known(situation):
         return None
     found: list[Allowed] = []
     for rule in table(situation.call.name, kind):

@@ -22,14 +22,15 @@ FILES = 1024
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """A network namespace: its own addresses, the networks that it has a route to, by family a default route or none.
 
-    ``loopback`` says whether lo is up. ``interfaces`` are its interfaces' names in the order of their indexes from 1.
+    ``interfaces`` are its interfaces' names and indexes. ``sysctls`` are those that were set in it ("net.ipv4.tcp_syncookies").
     """
 
     name: str
     addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     default: frozenset[int] = frozenset()
-    interfaces: tuple[str, ...] = ("lo",)
+    interfaces: Mapping[str, int] = msgspec.field(default_factory=lambda: {"lo": 1})
+    sysctls: Mapping[str, str] = {}
 
     def owns(self, host: str) -> bool:
         """Whether an address is one of this host's: 127.0.0.0/8 is, as a whole (ip(7))."""
@@ -113,6 +114,9 @@ class World(msgspec.Struct, kw_only=True):
     ports: dict[int, int] = {}
     paths: dict[tuple[str, str, str], int] = {}
     counter: int = 0
+    strangers: bool = False
+    """Whether packets come and go that no call tells of: hand-driven peers, programs, rules on links, translators. What a socket on
+    the network then gives is not known (see tables.known)."""
     certain: bool = True
     """Whether what is sent on one host's loopback, or in a lab at rest, has arrived as soon as it is sent: true for prediction."""
 
@@ -128,6 +132,7 @@ class World(msgspec.Struct, kw_only=True):
             ports=self.ports,
             paths=self.paths,
             counter=self.counter,
+            strangers=self.strangers,
             certain=self.certain,
         )
 
