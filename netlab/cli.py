@@ -20,7 +20,8 @@ UNTOLD = 125
 """What tells git-bisect(1) to skip a commit: it takes any other status from 1 to 127 for "bad"."""
 
 _COMMANDS = {
-    "netlab.cli_run": ("run", "model", "doctor"),
+    "netlab.cli_run": ("run", "doctor"),
+    "netlab.cli_model": ("model",),
     "netlab.cli_conform": ("conform",),
     "netlab.cli_predict": ("predict",),
     "netlab.cli_files": ("validate", "plan", "graph", "schema"),
@@ -30,6 +31,8 @@ _COMMANDS = {
     "netlab.cli_watch": ("watch",),
     "netlab.cli_replay": ("replay",),
     "netlab.cli_shrink": ("shrink",),
+    "netlab.cli_check": ("check",),
+    "netlab.cli_explore": ("explore",),
 }
 _HOMES = {name.rstrip("_"): (module, name) for module, names in _COMMANDS.items() for name in names}
 """Where each command is, imported when it is used: to make the options of all takes longer than all that down does."""
