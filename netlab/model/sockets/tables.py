@@ -65,28 +65,33 @@ def modelled_calls() -> frozenset[str]:
 
 _FROM_THE_NETWORK = frozenset({
     "accept", "accept4", "connect", "send", "sendto", "sendmsg", "recv", "recvfrom", "recvmsg", "read", "write", "shutdown", "ioctl",
-    "getpeername", "getsockopt", "fill", "tcp_state",
+    "getpeername", "fill", "tcp_state",
 })  # fmt: skip
 _SEVERAL = frozenset({"poll", "select", "epoll_wait"})
+_NETWORK_ERRORS = frozenset({
+    "EAGAIN", "EINPROGRESS", "EALREADY", "ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH",
+    "EPIPE", "EMSGSIZE",
+})  # fmt: skip
 
 
-def known(situation: Situation) -> bool:
-    """Whether the model knows all that decides about a call.
+def _told_by_others(situation: Situation, found: Sequence[Allowed]) -> bool:
+    """Whether others on the network (World.strangers) decide about a call, of whom the model does not know what they send.
 
-    What comes over a network with others on it (World.strangers) is not known; what is about no socket on a network is.
+    What is wrong with the call itself, or with a socket that nothing has reached yet, they do not decide about. A socket that they
+    did decide about is unknown from then on (forgetting.py).
     """
-    if not situation.world.strangers:
-        return True
     name = situation.call.name
     if name in _SEVERAL:
+        return True
+    if name not in _FROM_THE_NETWORK or situation.kind not in ("tcp", "udp", "raw"):
         return False
-    return not (name in _FROM_THE_NETWORK and situation.kind in ("tcp", "udp", "raw"))
+    return any(one.rule.category != "fails" or one.rule.errno in _NETWORK_ERRORS for one in found)
 
 
 def allowed(situation: Situation, profile: Profile = "linux") -> Sequence[Allowed] | None:
     """What may come of a call; None where the model does not know (an object that it lost track of, a case left open)."""
     kind = situation.kind
-    if kind == "unknown" or not known(situation):
+    if kind == "unknown":
         return None
     found: list[Allowed] = []
     for rule in table(situation.call.name, kind):
@@ -102,4 +107,6 @@ def allowed(situation: Situation, profile: Profile = "linux") -> Sequence[Allowe
         found += [Allowed(rule, outcome) for outcome in rule.gives(situation)]
         if holds and not rule.may and not (profile == "posix" and rule.category == "fails"):
             break
+    if situation.world.strangers and _told_by_others(situation, found):
+        return None
     return found or None
