@@ -4,7 +4,7 @@ It feeds the oracle (netlab.model.sockets) with the calls as they began and retu
 does not look at. A call that the model does not know is not judged, and the verdict says how many those are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -16,18 +16,20 @@ from netlab.notation.calls import Call
 from netlab.notation.parse import parse_step
 from netlab.notation.printing import print_call
 from netlab.scenario.spec import CallStep, Scenario
-from netlab.timeline.observations import CallReturned, CallStarted, StepEnded
+from netlab.timeline.observation import Observation
+from netlab.timeline.observations import CallReturned, CallStarted, StepEnded, SystemCall
 from netlab.timeline.timeline import Timeline
 
 ID = "model.calls"
 _STATEMENT = "Every call gave what the model of the sockets API allows."
 _SOURCE = "POSIX.1-2024; Linux man-pages; docs/model/rules.md"
 _AROUND = 8
+_CALLS = (CallStarted, CallReturned, SystemCall)
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """What the oracle made of a timeline. ``calls`` is how many returned, ``judged`` of how many the model knew what is allowed;
-    ``reached`` are the ids of the rules that explained them; ``wrong`` is the first that none explains, at observation ``index``."""
+    ``reached`` are the ids of the rules that explained them; ``wrong`` is the first that none explains, at ``index``."""
 
     calls: int
     judged: int
@@ -39,22 +41,27 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge_calls(scenario: Scenario, timeline: Timeline) -> Verdict | None:
     """PASS, or FAIL at the first call that no rule explains; None where no call could be judged."""
-    found = follow(scenario, timeline)
+    return verdict_of(follow(scenario, timeline), timeline.observations, scenario)
+
+
+def verdict_of(found: Judged, observations: Sequence[Observation], scenario: Scenario | None = None) -> Verdict | None:
+    """The verdict about calls; None where none could be judged. ``scenario`` has the step that was wrong."""
     if not found.judged:
         return None
-    evidence = tuple(index for index, seen in enumerate(timeline.observations) if isinstance(seen, CallStarted | CallReturned))
+    rest = found.calls - found.judged
+    verdict = Verdict(
+        id=ID,
+        outcome="PASS",
+        conformance="as-documented",
+        statement=_STATEMENT,
+        source=_SOURCE,
+        reason=f"{rest} of {found.calls} calls are not modelled, and were not judged" if rest else "",
+        evidence=tuple(index for index, seen in enumerate(observations) if isinstance(seen, _CALLS)),
+    )
     if found.wrong is None:
-        rest = found.calls - found.judged
-        return Verdict(
-            id=ID,
-            outcome="PASS",
-            conformance="as-documented",
-            statement=_STATEMENT,
-            source=_SOURCE,
-            reason=f"{rest} of {found.calls} calls are not modelled, and were not judged" if rest else "",
-            evidence=evidence,
-        )
-    wrong, step = found.wrong, scenario.steps[found.step] if 0 <= found.step < len(scenario.steps) else None
+        return verdict
+    wrong = found.wrong
+    step = scenario.steps[found.step] if scenario is not None and 0 <= found.step < len(scenario.steps) else None
     mismatch = Mismatch(
         field=f"what {print_call(wrong.call)} gave",
         expected=wrong.sentence(),
@@ -62,17 +69,14 @@ def judge_calls(scenario: Scenario, timeline: Timeline) -> Verdict | None:
         place=str(step.place) if step is not None else "",
         step=step.text if step is not None else "",
     )
-    return Verdict(
-        id=ID,
+    return msgspec.structs.replace(
+        verdict,
         outcome="FAIL",
         conformance="surprise",
-        statement=_STATEMENT,
-        source=_SOURCE,
         reason=f"{wrong.process}: {print_call(wrong.call)} gave {mismatch.actual}; allowed: {mismatch.expected}",
         rule=", ".join(dict.fromkeys(one.rule.id for one in wrong.possible)),
         mismatches=(mismatch,),
-        evidence=evidence,
-        slice=tuple(range(max(0, found.index - _AROUND), min(len(timeline.observations), found.index + 2))),
+        slice=tuple(range(max(0, found.index - _AROUND), min(len(observations), found.index + 2))),
     )
 
 
