@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from netlab.check.result import RunResult
     from netlab.scenario.spec import NotTested, Scenario
 
+AGAIN = 2
+"""So often a claim is played again that a busy kernel has left undecided, by not telling all (docs/observation.md)."""
+
 
 @click.command()
 @click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
@@ -73,7 +76,19 @@ def conform(
             elif place is not None:
                 Path(place).write_text(text)
 
-    execute(chosen, untested, progress=True, repeat=repeat, known=known, pages=pages, command="conform", settings={}, **options)
+    execute(
+        chosen,
+        untested,
+        progress=True,
+        repeat=repeat,
+        known=known,
+        again=AGAIN,
+        covering=True,
+        pages=pages,
+        command="conform",
+        settings={},
+        **options,
+    )
 
 
 def _meant(scenario: "Scenario", groups: Sequence[str], core: bool, from_notes: bool, named: bool) -> bool:

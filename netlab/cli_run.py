@@ -55,24 +55,6 @@ def run(paths: Sequence[str], settings: dict[str, str], **options: Any) -> None:
 
 
 @click.command()
-@click.argument("claim", required=False, metavar="[ID]")
-def model(claim: str | None) -> None:
-    """List the documented model's claims, show one by its id, or the table of TCP's states (tcp)."""
-    from netlab.files import shipped_claims
-    from netlab.report import model as tell
-
-    if claim == "tcp":
-        lines = tell.tcp_states()
-    else:
-        scenarios, not_tested = shipped_claims()
-        if claim is not None:
-            known_names("claim", [claim], [one.name for one in scenarios] + [one.id for one in not_tested])
-        lines = tell.claims(scenarios, not_tested) if claim is None else tell.claim(claim, scenarios, not_tested)
-    for line in lines:
-        click.echo(line)
-
-
-@click.command()
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def doctor(as_json: bool) -> None:
     """Tell what this machine can do, what each missing thing would need, and the command that supplies it."""
@@ -92,15 +74,21 @@ def execute(
     progress: bool,
     repeat: int = 1,
     known: Mapping[str, str] | None = None,
+    again: int = 0,
+    covering: bool = False,
     pages: Callable[["RunResult"], None] | None = None,
     **options: Any,
 ) -> NoReturn:
     """Run scenarios ``repeat`` times, write all that was asked for, and exit with the status of the worst of each.
 
-    ``known`` has the user's own deviations; ``pages`` writes what else there is to write. Raises UnwritableError.
+    ``known`` has the user's own deviations; ``again`` is RunOptions'; with ``covering`` the model's rules are counted that
+    were taken; ``pages`` writes what else there is to write. Raises UnwritableError.
     """
     import time
 
+    import msgspec
+
+    from netlab.check.covered import covered
     from netlab.report.outputs import Outputs
     from netlab.report.redact import without_payload
     from netlab.report.rounds import accepted, stale, unsteady, worst
@@ -110,7 +98,7 @@ def execute(
     outputs = Outputs(json=options["json"], junit=options["junit"], pcap=options["pcap"])
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
-    chosen = {"timeout": options["timeout"], "jobs": options["jobs"], "seed": options["seed"]}
+    chosen = {"timeout": options["timeout"], "jobs": options["jobs"], "seed": options["seed"], "again": again}
     if options["capture_buffer"] is not None:
         chosen["capture_buffer"] = options["capture_buffer"]
     began = time.monotonic()
@@ -118,6 +106,8 @@ def execute(
         rounds = [run_all(scenarios, RunOptions(**chosen), shown.advance, not_tested=not_tested) for _ in range(repeat)]
     elapsed = time.monotonic() - began
     result = worst(rounds)
+    if covering:
+        result = msgspec.structs.replace(result, covered=covered([one.timeline for each in rounds for one in each.scenarios]))
     no_longer = stale(result, known or {})
     if known:
         result = accepted(result, known)

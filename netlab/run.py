@@ -4,15 +4,13 @@ The one place where the world (lab, workload, observers) and the judges meet. Wh
 whether it is met yet, to know how long to wait; every verdict comes from the finished timeline.
 """
 
-import errno
-import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+
+import msgspec
 
 import netlab
 from netlab.check.calls import Calls
@@ -23,13 +21,13 @@ from netlab.check.result import RunResult, ScenarioResult
 from netlab.check.view import View
 from netlab.errors import HostError, LabError, Problem, SpecError, StepError
 from netlab.host_facts import host_facts
-from netlab.impair.filters import compiled
 from netlab.impair.script import Script
 from netlab.impair.shaping import shape
 from netlab.impair.wire import Wire
 from netlab.lab.lab import Lab
 from netlab.observe.observers import Observers, now
 from netlab.observe.packets import DEFAULT_BUFFER
+from netlab.prerequisites import check_prerequisites
 from netlab.scenario.spec import CallStep, Expectation, ExpectStep, JoinStep, NotTested, Scenario, WaitStep, all_rules
 from netlab.timeline.observations import SourceReport, StepBegan, StepEnded
 from netlab.timeline.timeline import Timeline
@@ -51,7 +49,7 @@ class RunOptions:
     """How to run: ``timeout`` of each call in place of the scenario's, capture buffer in bytes a node, scenarios at once.
 
     ``seed`` is what impairments decide by that have none of their own; with a ``script`` they decide nothing, and what it
-    prescribes is done instead.
+    prescribes is done instead. ``again``: how often a scenario is played again that is undecided because a source lost something.
     """
 
     timeout: Duration | None = None
@@ -59,15 +57,30 @@ class RunOptions:
     jobs: int = 1
     seed: int = 0
     script: Script | None = None
+    again: int = 0
 
 
 def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> ScenarioResult:
-    """Run one scenario in a lab of its own. A machine that lacks what it takes makes the verdict INCONCLUSIVE, not an error."""
+    """Run one scenario in a lab of its own. A machine that lacks what it takes makes the verdict INCONCLUSIVE, not an error.
+
+    A play whose evidence was in part lost, and that did not FAIL, is followed by another one, at most ``options.again`` times; the
+    result, which is the last play's, says so.
+    """
+    result = _play(scenario, options)
+    for _ in range(options.again):
+        if not result.undecided_by_loss:
+            break
+        lost, before = (*result.played_again, result.undecided_by_loss), result.elapsed
+        result = _play(scenario, options)
+        result = msgspec.structs.replace(result, played_again=lost, elapsed=before + result.elapsed)
+    return result
+
+
+def _play(scenario: Scenario, options: RunOptions) -> ScenarioResult:
     began = time.monotonic()
     lacking, timeline = "", Timeline()
     try:
-        _check_filters(scenario)
-        _check_requirements(scenario)
+        check_prerequisites(scenario)
         with Lab(scenario.topology, forks=AGENT) as lab:
             timeline, lacking = _run(scenario, lab, options)
     except HostError as error:
@@ -96,17 +109,18 @@ def run_all(
     """Run many scenarios, ``options.jobs`` at a time, those marked exclusive alone. ``progress`` is told of each as it ends.
 
     Those that say how long they wait begin first, so that others are done meanwhile. Where netlab itself fails in one of several,
-    that one is INCONCLUSIVE; LabError where it fails in all.
+    or only playing it shows that one is wrong, that one is INCONCLUSIVE; LabError or SpecError where it is so of all.
     """
     results: dict[int, ScenarioResult] = {}
-    failed: list[LabError] = []
+    failed: list[LabError | SpecError] = []
 
     def one(index: int) -> None:
         try:
             results[index] = run_scenario(scenarios[index], options)
-        except LabError as error:
+        except (LabError, SpecError) as error:
             failed.append(error)
-            results[index] = _result(scenarios[index], Timeline(), f"netlab itself failed: {error}", 0.0)
+            lacking = f"{'netlab itself failed' if isinstance(error, LabError) else 'the scenario is wrong'}: {error}"
+            results[index] = _result(scenarios[index], Timeline(), lacking, 0.0)
         if progress is not None:
             progress(results[index])
 
@@ -136,23 +150,6 @@ def _waiting(scenario: Scenario) -> int:
     """How long a scenario lets time pass, in ns, as far as its steps say so."""
     waits = sum(step.time.ns for step in scenario.steps if isinstance(step, WaitStep))
     return waits + sum(step.expect.watch.ns for step in scenario.steps if isinstance(step, ExpectStep))
-
-
-def _check_filters(scenario: Scenario) -> None:
-    """Those of steps too, before anything is built: SpecError where one is no filter, HostError where libpcap is not here."""
-    for rule in all_rules(scenario):
-        if rule.filter:
-            try:
-                compiled(rule.filter)
-            except ValueError as error:
-                raise SpecError(Problem(rule.place, str(error), "write it as for tcpdump, such as: tcp port 80")) from None
-
-
-def _check_requirements(scenario: Scenario) -> None:
-    """HostError where a program or a file is missing that the scenario says it needs."""
-    for name in scenario.requires:
-        if not (Path(name).exists() if "/" in name else shutil.which(name)):
-            raise HostError(f"{name}: {os.strerror(errno.ENOENT)}", f"install what {scenario.place} requires")
 
 
 def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, str]:

@@ -3,6 +3,9 @@
 import struct
 from socket import AF_INET, inet_pton
 
+import msgspec
+
+from netlab.check.covered import Covered
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
 from netlab.check.verdicts import Mismatch, Verdict
 from netlab.timeline.observations import (
@@ -147,6 +150,10 @@ UNDECIDED = ScenarioResult(
     timeline=refused_timeline(),
     elapsed=0.25,
 )
+
+
+AGAIN = msgspec.structs.replace(PASSED, name="again", played_again=("states lost 1 event", "packets lost 7 events"))
+COVERED = Covered(kind="TCP transitions", taken=("tcp.a",), untaken={"tcp.b": "nobody | nothing"})
 
 
 def result(*scenarios: ScenarioResult) -> RunResult:

@@ -99,6 +99,9 @@ class TestConform:
             "history",
         ):
             assert said in text
+        assert re.search(r"## TCP transitions\n\n0 of \d+ were taken.\n\n\\| not taken \\| why \\|\n", text)
+        assert "| tcp.listen.send | send(2) on a listener fails with EPIPE" in text
+        assert re.search(r"^TCP transitions: 0 of \d+ taken\.$", told.stdout, re.MULTILINE)
         page = (tmp_path / "a.html").read_text()
         assert page.startswith("<!doctype html>")
         assert "<h3>gives-four</h3>" in page

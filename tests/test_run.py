@@ -1,8 +1,11 @@
 """Scenarios from file to verdict: what a run does with each kind of step, and with what this machine lacks."""
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
+from labs import netlab as netlab_command
 
 import netlab.run
 from netlab.check.judge import judge
@@ -16,11 +19,11 @@ from netlab.timeline.observations import CallReturned, Decision, Packet, Program
 pytestmark = pytest.mark.netns
 
 
-def run(tmp_path: Path, steps: str, head: str = "topology: two-hosts") -> ScenarioResult:
+def run(tmp_path: Path, steps: str, head: str = "topology: two-hosts", options: RunOptions = RunOptions()) -> ScenarioResult:
     path = tmp_path / "x.scenario.yaml"
     path.write_text(f"# What the test says.\n{head}\nsteps:\n{steps}")
     (scenario,) = load_scenarios(path)
-    return run_scenario(scenario)
+    return run_scenario(scenario, options)
 
 
 CONNECTED = """
@@ -178,3 +181,58 @@ def test_where_netlab_fails_in_one_of_several_the_others_are_judged(tmp_path: Pa
     assert result.scenarios[0].verdicts[0].reason == "netlab itself failed: a keeper died"
     with pytest.raises(LabError, match="a keeper died"):
         run_all(scenarios[:1])
+
+
+FLOOD = """
+  - client: u = socket(AF_INET, SOCK_DGRAM, 0)
+  - server: v = socket(AF_INET, SOCK_DGRAM, 0)
+  - server: bind(v, 0.0.0.0:9)
+  - client: >-
+      run PYTHON -c "import socket; s = socket.socket(type=socket.SOCK_DGRAM);
+      [s.sendto(bytes(99), ('server', 9)) for _ in range(3000)]"
+""".replace("PYTHON", sys.executable)
+CRAMPED = RunOptions(capture_buffer=2048, again=2)
+
+
+def test_what_lost_evidence_is_played_again_and_says_so(tmp_path: Path) -> None:
+    steps = FLOOD + '  - expect: {packets: ["client > server udp {3000}"]}\n'
+    cramped = run(tmp_path, steps, options=CRAMPED)
+    assert (cramped.outcome, len(cramped.played_again)) == ("INCONCLUSIVE", 2)
+    assert all(re.fullmatch(r"packets lost \d+ events?", lost) for lost in cramped.played_again)
+    assert cramped.undecided_by_loss.startswith("packets lost ")
+    assert run(tmp_path, steps, options=RunOptions(capture_buffer=2048)).played_again == ()
+    whole = run(tmp_path, steps, options=RunOptions(again=2))
+    assert (whole.outcome, whole.played_again) == ("PASS", ())
+
+
+def test_a_fail_is_never_played_again(tmp_path: Path) -> None:
+    result = run(tmp_path, FLOOD + "  - client: close(u) -> EBADF\n", options=CRAMPED)
+    assert result.timeline.source("packets").lost
+    assert (result.outcome, result.played_again, result.undecided_by_loss) == ("FAIL", (), "")
+
+
+SYSCTL = "topology: {nodes: {host: {sysctls: {%s}}}}"
+
+
+def test_a_value_that_no_kernel_takes_is_an_error_and_of_several_scenarios_ends_only_its_own(tmp_path: Path) -> None:
+    scenarios: list[Scenario] = []
+    for name, value in (("wrong", 1000), ("right", 3)):
+        path = tmp_path / f"{name}.scenario.yaml"
+        head = SYSCTL % f"net.ipv4.tcp_syn_retries: {value}"
+        path.write_text(f"{head}\nsteps:\n  - host: s = socket(AF_INET, SOCK_STREAM, 0)\n")
+        scenarios += load_scenarios(path)
+    with pytest.raises(SpecError, match="the kernel does not take this value"):
+        run_all(scenarios[:1])
+    wrong, right = run_all(scenarios, RunOptions(jobs=2)).scenarios
+    assert (wrong.outcome, right.outcome) == ("INCONCLUSIVE", "PASS")
+    assert wrong.verdicts[0].reason.startswith("the scenario is wrong: ")
+    assert f"{tmp_path}/wrong.scenario.yaml:1:" in wrong.verdicts[0].reason
+
+
+def test_groups_that_a_rootless_lab_does_not_have_make_a_scenario_inconclusive(tmp_path: Path) -> None:
+    steps = "  - host: s = socket(AF_INET, SOCK_STREAM, 0)\n"
+    assert run(tmp_path, steps, SYSCTL % 'net.ipv4.ping_group_range: "1 0"').outcome == "PASS"
+    with pytest.raises(SpecError, match="the kernel does not take this value"):
+        run(tmp_path, steps, SYSCTL % "net.ipv4.ping_group_range: nobody")
+    said = netlab_command("conform", "--claim", "raw-needs-privilege", "--claim", "refused-rst", rootless=True)
+    assert (said.returncode, "the lab's user namespace does not have these groups" in said.stdout) == (3, True), said.stderr

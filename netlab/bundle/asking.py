@@ -63,6 +63,10 @@ def _reached(call: Call) -> str:
         return "a file is opened"
     if call.name == "unlink":
         return "a file is removed"
+    if call.name in ("mkfile", "chmod"):
+        return "a file is made" if call.name == "mkfile" else "a file's mode is changed"
+    if call.inner is not None:
+        return _reached(call.inner)
     for address in _addresses(call):
         if isinstance(address, SocketAddress) and (address.form, address.variant) == ("unix", "path"):
             return "a socket's path is used"

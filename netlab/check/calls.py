@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from netlab.check.results import check_result
 from netlab.check.verdicts import Mismatch
 from netlab.notation.calls import Bound, Result
+from netlab.notation.signatures import SIGNATURES
 from netlab.scenario.spec import AnyStep, CallStep, JoinStep, RunStep
 from netlab.timeline.observations import (
     CallReturned,
@@ -38,6 +39,7 @@ class Calls:
         self.names: dict[tuple[str, str], int] = {}
         self._inodes: dict[tuple[str, str], int] = {}
         self._cookies: dict[int, int] = {}
+        self._bound: dict[int, str] = {}
         self.ended: dict[int, int] = {}
         for observation in observations:
             self.add(observation)
@@ -46,7 +48,8 @@ class Calls:
         """Take note of one more observation."""
         match observation:
             case CallStarted():
-                self.started[observation.step] = observation
+                # The first is the step's own; after() has a call made that begins later.
+                self.started.setdefault(observation.step, observation)
             case CallReturned():
                 self.returned[observation.id] = observation
             case ProgramEnded():
@@ -56,6 +59,7 @@ class Calls:
                 self._inodes[observation.process, observation.name] = observation.inode
             case SocketTable():
                 self._cookies |= {entry.inode: entry.cookie for entry in observation.entries}
+                self._bound |= {entry.inode: _shown(entry.local) for entry in observation.entries if entry.inode}
             case StepEnded():
                 self.ended[observation.index] = observation.time
 
@@ -115,7 +119,7 @@ class Calls:
             signal=returned.signal if returned else "",
             out=returned.out if returned else None,
             names=names,
-            addresses=self._identities(origin.process),
+            addresses=self._identities(origin.process) | self._kept(origin.process, began, steps),
             hosts=self._hosts,
         )
         mismatches = [
@@ -138,11 +142,22 @@ class Calls:
         return tuple(mismatches)
 
     def _identities(self, process: str) -> dict[str, str]:
-        """What ``@inode:s`` and ``@cookie:s`` stand for: the socket's inode as /proc/PID/fd has it, its cookie as sock_diag has."""
+        """What ``@s`` (getsockname), ``@inode:s`` and ``@cookie:s`` stand for: the socket's address and cookie as sock_diag(7) has
+        them, its inode as /proc/PID/fd has it."""
         inodes = {name: inode for (owner, name), inode in self._inodes.items() if owner == process and inode}
         cookies = {name: self._cookies[inode] for name, inode in inodes.items() if inode in self._cookies}
         known = {f"inode:{name}": str(inode) for name, inode in inodes.items()}
+        known |= {name: self._bound[inode] for name, inode in inodes.items() if inode in self._bound}
         return known | {f"cookie:{name}": str(cookie) for name, cookie in cookies.items()}
+
+    def _kept(self, process: str, before: int, steps: Sequence[AnyStep]) -> dict[str, str]:
+        """The addresses that addr() and unused_port() have given names to by then."""
+        found: dict[str, str] = {}
+        for index, step in enumerate(steps[:before]):
+            if isinstance(step, CallStep) and step.process == process and SIGNATURES[step.what.call.name].returns == "address":
+                returned = self._returned(index, before)
+                found |= {name: str(returned.out) for name in step.what.call.binds if returned is not None and returned.out}
+        return found
 
     def _forked(self, process: str, before: int, steps: Sequence[AnyStep]) -> dict[str, int]:
         """What fork() gave by then for the children of a process, by their names, and for the process itself: "self"."""
@@ -183,6 +198,11 @@ def _began(job: str, before: int, steps: Sequence[AnyStep]) -> int:
         if isinstance(step, CallStep | RunStep) and step.what.job == job:
             return index
     raise LookupError(f"no step before {before} starts the job {job}")
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _within(elapsed: int, bound: Bound, slack: int) -> bool:

@@ -2,21 +2,10 @@
 
 from dataclasses import dataclass
 
-from netlab.notation.values import Value
+from netlab.notation.values import Call
 from netlab.units import Duration
 
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """``binds = name(arguments)``. ``keywords`` are arguments named out of order (addr=, addrlen=, control=).
-
-    ``binds`` holds the names that the result gets: one for most calls, two for ``(a,b) = socketpair(...)``, none otherwise.
-    """
-
-    name: str
-    arguments: tuple[Value, ...] = ()
-    keywords: tuple[tuple[str, Value], ...] = ()
-    binds: tuple[str, ...] = ()
+__all__ = ["Bound", "Call", "CallText", "JoinText", "Result", "RunText"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _RUN = re.compile(r"run(?=\s|$)(?!\s*=)")
 _BINDS_ONE = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)")
 _BINDS_PAIR = re.compile(r"\(\s*([A-Za-z_]\w*)\s*,\s*([A-Za-z_]\w*)\s*\)\s*=")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=")
+_CALLED = re.compile(r"(?:(?:\(\s*\w+\s*,\s*\w+\s*\)|\w+)\s*=\s*)?[A-Za-z_]\w*\(")
 _TOOK = re.compile(r"(?<!\S)took\s+(?=[<>])")
 _RUN_END = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+""")
 
@@ -137,10 +138,14 @@ def _arguments(scanner: Scanner, signature: Signature) -> tuple[tuple[Value, ...
     starts: list[int] = []
     keywords: dict[str, Value] = {}
     folded = False
+    takes_call = any(parameter.kind == "call" for parameter in signature.parameters)
     while not scanner.take(")"):
         scanner.skip()
         start = scanner.position
-        if keyword := scanner.match(_KEYWORD):
+        if takes_call and (_CALLED.match(scanner.text, start)):
+            arguments.append(_call(scanner))
+            starts.append(start)
+        elif keyword := scanner.match(_KEYWORD):
             _check_keyword(scanner, signature, keyword[1], keywords, start)
             keywords[keyword[1]] = parse_value(scanner)
         elif keywords:
@@ -190,7 +195,19 @@ def _check_kinds(scanner: Scanner, assigned: Iterable[tuple[Parameter, Value | N
                 raise scanner.error(what, "write a descriptor's name, or its number", start)
             case "int" if not isinstance(value, Number | Constant | Name):
                 raise scanner.error(what, f"{parameter.name} is a number or a constant", start)
+            case "milliseconds" if not isinstance(value, Number | Constant | Name | BadPointer):
+                raise scanner.error(what, f"{parameter.name} is a number of milliseconds", start)
+            case "call":
+                _check_inner(scanner, value, start)
             case "buffer in" | "buffer out" if not isinstance(value, Text | Buffer | BadPointer):
                 raise scanner.error(what, 'write buf(10), "hello", NULL[10] or BADPTR[10]', start)
             case _:
                 pass
+
+
+def _check_inner(scanner: Scanner, value: Value, start: int) -> None:
+    """What stands where a call is due is one that another process or thread can make: none that netlab does by itself."""
+    if not isinstance(value, Call):
+        raise scanner.error("a call is due here", "write for example after(200, write(c, buf(1))) or child(close(s))", start)
+    if value.inner is not None or value.name == "fork":
+        raise scanner.error(f"{value.name} stands in a step of its own", offset=start)

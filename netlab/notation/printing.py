@@ -65,6 +65,8 @@ def print_value(value: Value) -> str:
             return f"iov({', '.join(print_value(part) for part in parts)})"
         case SocketAddress():
             return _address(value) + ("" if value.length is None else f", {value.length}")
+        case Call():
+            return print_call(value)
 
 
 def _address(address: SocketAddress) -> str:

@@ -96,4 +96,23 @@ class Parts:
     parts: tuple[Text | Buffer | BadPointer, ...]
 
 
-Value = Number | Constant | Name | Text | Buffer | BadPointer | SocketAddress | Structure | Rights | Parts
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``binds = name(arguments)``. ``keywords`` are arguments named out of order (addr=, addrlen=, control=).
+
+    ``binds`` holds the names that the result gets: one for most calls, two for ``(a,b) = socketpair(...)``, none otherwise. A call
+    is an argument itself where another one says when or where it is made: ``after(200, write(c, buf(1)))``, ``child(close(s))``.
+    """
+
+    name: str
+    arguments: tuple["Value", ...] = ()
+    keywords: tuple[tuple[str, "Value"], ...] = ()
+    binds: tuple[str, ...] = ()
+
+    @property
+    def inner(self) -> "Call | None":
+        """The call that is this one's argument; None for most."""
+        return next((value for value in self.arguments if isinstance(value, Call)), None)
+
+
+Value = Number | Constant | Name | Text | Buffer | BadPointer | SocketAddress | Structure | Rights | Parts | Call

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from netlab.check.covered import Covered
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
 from netlab.check.verdicts import Outcome, Verdict
 from netlab.report.evidence import lost
@@ -32,6 +33,7 @@ class _Scenario(msgspec.Struct, frozen=True, kw_only=True):
     topology: dict[str, Any] = {}
     group: str = ""
     elapsed: float = 0.0
+    played_again: tuple[str, ...] = ()
 
 
 class _Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     scenarios: tuple[_Scenario, ...]
     not_tested: tuple[dict[str, str], ...] = ()
+    covered: tuple[Covered, ...] = ()
 
 
 def dumps(result: RunResult) -> bytes:
@@ -61,6 +64,7 @@ def dumps(result: RunResult) -> bytes:
             topology=one.topology,
             group=one.group,
             elapsed=one.elapsed,
+            played_again=one.played_again,
         )
         for one in result.scenarios
     )
@@ -71,6 +75,7 @@ def dumps(result: RunResult) -> bytes:
         outcome=result.outcome,
         scenarios=scenarios,
         not_tested=result.not_tested,
+        covered=result.covered,
     )
     return msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n"
 
@@ -89,7 +94,15 @@ def loads(data: bytes | str) -> RunResult:
             topology=one.topology,
             group=one.group,
             elapsed=one.elapsed,
+            played_again=one.played_again,
         )
         for one in run.scenarios
     )
-    return RunResult(netlab=run.netlab, host=run.host, scenarios=scenarios, not_tested=run.not_tested, schema=run.schema)
+    return RunResult(
+        netlab=run.netlab,
+        host=run.host,
+        scenarios=scenarios,
+        not_tested=run.not_tested,
+        covered=run.covered,
+        schema=run.schema,
+    )

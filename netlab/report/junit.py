@@ -50,7 +50,8 @@ def _case(suite: ET.Element, scenario: ScenarioResult) -> None:
         classname=_clean(scenario.group or scenario.file),
         time=f"{scenario.elapsed:.3f}",
     )
-    _properties(case, [pair for verdict in scenario.verdicts for pair in _facts(scenario, verdict)])
+    facts = [pair for verdict in scenario.verdicts for pair in _facts(scenario, verdict)]
+    _properties(case, [*facts, *(("played again", lost) for lost in scenario.played_again)])
     failed = [verdict for verdict in scenario.verdicts if verdict.outcome == "FAIL"]
     undecided = [verdict for verdict in scenario.verdicts if verdict.outcome == "INCONCLUSIVE"]
     if failed:

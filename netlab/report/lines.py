@@ -3,8 +3,7 @@
 It shows what was seen and hides nothing behind colour; it refuses to know what any of it should have been.
 """
 
-from bisect import bisect_right
-from functools import cached_property, partial
+from functools import cached_property
 
 from netlab.report.event_lines import kernel_line, process_line
 from netlab.report.packet_line import PacketLine
@@ -37,7 +36,7 @@ from netlab.timeline.observations import (
     SystemCall,
     TcpInfo,
 )
-from netlab.timeline.streams import flags_text
+from netlab.timeline.streams import SeenPacket, flags_text, packets_of
 from netlab.timeline.timeline import Timeline
 
 _SHOWN = 8
@@ -80,7 +79,7 @@ class Lines:
                 )
                 return f"{' '.join(seen.argv)}: {_ended(seen.status)}{said}"
             case Packet():
-                told = self._line.text(seen, decode(seen.data), partial(self._relative, index))
+                told = self._line.text(seen, self._packets[index].headers, self._packets[index].numbers)
                 return f"{seen.interface} {seen.direction:<3} {told}"
             case SocketState():
                 ends = f"{self._line.address(*seen.local)} to {self._line.address(*seen.remote)}"
@@ -144,23 +143,9 @@ class Lines:
         return {"icmp": "an ICMP error", "exit": "its process's end"}.get(seen.cause, f"a {seen.cause}")
 
     @cached_property
-    def _first_sequence(self) -> dict[tuple[str, int | None, str, int | None], list[tuple[int, int]]]:
-        """For each direction of each connection, where it sent a SYN and with which number."""
-        found: dict[tuple[str, int | None, str, int | None], list[tuple[int, int]]] = {}
-        for index, seen in enumerate(self._timeline.observations):
-            if isinstance(seen, Packet):
-                headers = decode(seen.data)
-                if "S" in headers.flags and headers.seq is not None:
-                    key = (headers.source, headers.sport, headers.target, headers.dport)
-                    found.setdefault(key, []).append((index, headers.seq))
-        return found
-
-    def _relative(self, index: int, number: int, direction: tuple[str, int | None, str, int | None]) -> int:
-        """``number`` counted from the direction's initial one; as it is where that direction sent no SYN."""
-        begun = self._first_sequence.get(direction, [])
-        at = bisect_right(begun, index, key=lambda one: one[0])
-        # A SYN-ACK's ack may be stamped before that direction's own entry: the first one counts then.
-        return (number - begun[max(at - 1, 0)][1]) % (1 << 32) if begun else number
+    def _packets(self) -> dict[int, SeenPacket]:
+        """Every packet with the numbers by which it is judged."""
+        return {seen.index: seen for seen in packets_of(self._timeline.observations)}
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from netlab.check.covered import Covered
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
 from netlab.report.evidence import counts
 from netlab.report.lines import Lines, printable
@@ -63,7 +64,7 @@ def markdown(scenarios: Sequence[Scenario], not_tested: Sequence[NotTested], res
     lines = ["# The documented model on this machine", "", *_summary(result.host, result), ""]
     for group, (inside, untested) in _groups(scenarios, not_tested).items():
         lines += [*_chapter(group, inside, untested, ran, 2), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(line for kind in result.covered for line in _covered(kind))])
 
 
 def page(document: str) -> str:
@@ -165,12 +166,26 @@ def _written(scenario: Scenario) -> list[str]:
     return textwrap.dedent("\n".join(kept)).rstrip().splitlines()
 
 
+def _covered(kind: Covered) -> Iterator[str]:
+    """How many of a kind of the model's rules were taken, and which were not."""
+    yield f"## {kind.kind}"
+    yield ""
+    yield f"{len(kind.taken)} of {len(kind.taken) + len(kind.untaken)} were taken."
+    yield ""
+    if kind.untaken:
+        yield from ("| not taken | why |", "| --- | --- |")
+        yield from (f"| {identity} | {printable(reason).replace('|', '&#124;')} |" for identity, reason in kind.untaken.items())
+        yield ""
+
+
 def _verdict(result: ScenarioResult) -> Iterator[str]:
     verdict = result.verdicts[0]
     conformance = f", {verdict.conformance.replace('-', ' ')}" if verdict.conformance else ""
     seen = counts(result.timeline, *result.verdicts)
     yield f"**{verdict.outcome}**{conformance}: {seen.calls} calls, {seen.packets} packets, {seen.states} changes of state judged."
     yield ""
+    if result.played_again:
+        yield from (f"Played again: {printable('; then '.join(result.played_again))}.", "")
     if verdict.reason:
         yield from (*(printable(line) for line in verdict.reason.splitlines()), "")
     for mismatch in verdict.mismatches:

@@ -3,13 +3,11 @@
 It shows what the headers say; whose an address is and where sequence numbers are counted from is told to it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from netlab.timeline.headers import Headers, decode
 from netlab.timeline.observations import Packet
-
-Counted = Callable[[int, tuple[str, int | None, str, int | None]], int]
-"""A sequence number as it is to be shown, given the ends of the direction that it counts in: source, port, target, port."""
+from netlab.timeline.streams import Numberer, Numbers
 
 _FLAG_ORDER = "SFRPUEWe."
 _MANY = 1 << 16
@@ -21,11 +19,11 @@ class PacketLine:
     def __init__(self, owners: Mapping[str, str]) -> None:
         self._owners = owners
 
-    def text(self, seen: Packet, headers: Headers, counted: Counted) -> str:
+    def text(self, seen: Packet, headers: Headers, numbers: Numbers) -> str:
         """The packet in one line, without its time and interface."""
         source, target = self.address(headers.source, headers.sport), self.address(headers.target, headers.dport)
         ends = f"{source} > {target}" if source else f"ethertype {headers.ethertype:#06x}"
-        words = [ends, _body(headers, counted)]
+        words = [ends, _body(headers, numbers)]
         if headers.fragment is not None:
             words.append(f"fragment at {headers.fragment}")
         if seen.checksum_valid and False in (headers.ip_checksum, headers.checksum):
@@ -43,41 +41,27 @@ class PacketLine:
 
 
 class LiveLines:
-    """Writes packets as they come, without knowing what will follow: sequence numbers count from a direction's last SYN, else from
-    the first packet of it that was seen."""
+    """Writes packets as they come, without knowing what will follow: sequence numbers count from a direction's SYN, else from the
+    first packet of it that was seen."""
 
     def __init__(self, owners: Mapping[str, str]) -> None:
         self._line = PacketLine(owners)
-        self._first: dict[tuple[str, int | None, str, int | None], int] = {}
+        self._numberer = Numberer(from_first=True)
 
     def text(self, seen: Packet) -> str:
         """The packet in one line, with its direction and interface."""
+        if len(self._numberer) >= _MANY:
+            self._numberer = Numberer(from_first=True)  # a capture may run for weeks
         headers = decode(seen.data)
-        if headers.seq is not None:
-            ends = (headers.source, headers.sport, headers.target, headers.dport)
-            if "S" in headers.flags or ends not in self._first:
-                self._note(ends, headers.seq if "S" in headers.flags else headers.seq - 1)
-            back = (*ends[2:], *ends[:2])
-            if "." in headers.flags and headers.ack is not None and back not in self._first:
-                self._note(back, headers.ack - 1)
-        return f"{seen.interface} {seen.direction:<3} {self._line.text(seen, headers, self._counted)}"
-
-    def _note(self, ends: tuple[str, int | None, str, int | None], first: int) -> None:
-        if len(self._first) >= _MANY:
-            self._first.clear()  # a capture may run for weeks
-        self._first[ends] = first
-
-    def _counted(self, number: int, ends: tuple[str, int | None, str, int | None]) -> int:
-        return (number - self._first.get(ends, 0)) % (1 << 32)
+        return f"{seen.interface} {seen.direction:<3} {self._line.text(seen, headers, self._numberer.numbers(headers))}"
 
 
-def _body(headers: Headers, counted: Counted) -> str:
+def _body(headers: Headers, numbers: Numbers) -> str:
     if headers.protocol == "tcp" and headers.seq is not None:
-        ends = (headers.source, headers.sport, headers.target, headers.dport)
         flags = "".join(flag for flag in _FLAG_ORDER if flag in headers.flags) or "none"
-        words = [flags, f"seq {counted(headers.seq, ends)}"]
-        if "." in headers.flags and headers.ack is not None:
-            words.append(f"ack {counted(headers.ack, (*ends[2:], *ends[:2]))}")
+        words = [flags, f"seq {numbers.seq}"]
+        if numbers.ack is not None:
+            words.append(f"ack {numbers.ack}")
         words.append(f"win {headers.window}")
         if headers.length:
             words.append(f"len {headers.length}")

@@ -74,10 +74,12 @@ def report(result: RunResult, *, elapsed: float | None = None) -> Iterator[Line]
             yield Line(title, "head")
             yield from (Line(f"  {verdict.id}: {_said(verdict)}", indent=4) for verdict in told)
             yield Line()
+    yield from _again(result)
     if result.not_tested:
         yield Line(
             f"Not tested, since nothing can test it: {len(result.not_tested)} of the model's statements (netlab-ns model).", "dim"
         )
+    yield from (Line(f"{kind.told}.", "dim") for kind in result.covered)
     yield _closing(result, elapsed)
 
 
@@ -176,6 +178,15 @@ def _inconclusive(scenario: ScenarioResult, verdict: Verdict) -> Iterator[Line]:
 def _said(verdict: Verdict) -> str:
     source = f" ({verdict.source})" if verdict.source else ""
     return printable((verdict.statement or verdict.reason or "no statement") + source)
+
+
+def _again(result: RunResult) -> Iterator[Line]:
+    """What was played more than once, and why what came before decides nothing."""
+    again = [scenario for scenario in result.scenarios if scenario.played_again]
+    if again:
+        yield Line("Played again, since evidence was lost, which decides nothing:", "head")
+        yield from (Line(f"  {one.name}: {printable('; then '.join(one.played_again))}", indent=4) for one in again)
+        yield Line()
 
 
 def _closing(result: RunResult, elapsed: float | None) -> Line:

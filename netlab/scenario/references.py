@@ -18,6 +18,9 @@ from netlab.topology.spec import Rule, Topology
 from netlab.validate import Problems, did_you_mean, named
 from netlab.yaml_nodes import Node
 
+_WORDS = ("BUF", "NONE", "errno", "str", "len")
+"""Names that say what is passed, or how what comes back is read, and so are nobody's."""
+
 _NODE_IN_PATTERN = re.compile(r"([a-z][a-z0-9-]*)(?:\.([A-Za-z0-9_-]+))?(?::.*)?")
 _ENDPOINT_IN_PATTERN = r"(?<![\w.:-]){}(?![\w-])"
 
@@ -126,8 +129,10 @@ class _Walk:
     def _call(self, read: Read, call: Call) -> None:
         for value in (*call.arguments, *(value for _, value in call.keywords)):
             match value:
-                case Name(name):
+                case Name(name) if name not in _WORDS:
                     self._known(read, name)
+                case Call():
+                    self._call(read, value)
                 case Rights(names) if not call.name.startswith("recv"):
                     for name in names:
                         self._known(read, name)
@@ -149,6 +154,8 @@ class _Walk:
                 self._names[f"{process}/{child}"] = set(names)
                 if process in self._lenient:
                     self._lenient.add(f"{process}/{child}")
+        if call.name == "after" and call.inner is not None:
+            self._bind(process, call.inner)
         names.update(call.binds)
 
     def _known(self, read: Read, name: str, *, anywhere: bool = False) -> None:

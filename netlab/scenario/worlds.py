@@ -27,7 +27,7 @@ from netlab.yaml_nodes import Node
 
 __all__ = ["World", "load_worlds"]
 
-OF_THE_AGENT = frozenset({"fill_fds", "exported", "sleep", "default", "handle", "interrupt", "kill", "exit", "fork", "system"})
+OF_THE_AGENT = frozenset({"fork", "system"} | {name for name, signature in SIGNATURES.items() if not signature.libc})
 """Calls of a scenario that are no system calls of one thread, or end it."""
 
 

@@ -209,7 +209,8 @@ def _binds(step: Step) -> set[str]:
 
 def _given(call: Call) -> set[str]:
     received = {name for value in _values(call) if isinstance(value, Rights) for name in value.names}
-    return {*call.binds, *(received if call.name.startswith("recv") else ())}
+    later = call.inner.binds if call.name == "after" and call.inner is not None else ()
+    return {*call.binds, *later, *(received if call.name.startswith("recv") else ())}
 
 
 def _needs(call: Call, result: Result) -> Iterator[str]:
@@ -222,6 +223,8 @@ def _needs(call: Call, result: Result) -> Iterator[str]:
                 yield from names
             case SocketAddress(form="name", host=name):
                 yield name
+            case Call():
+                yield from _needs(value, Result())
         if isinstance(value, SocketAddress) and value.port_of:
             yield f"@{value.port_of}"
     if result.form == "same" and result.name:

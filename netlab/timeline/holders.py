@@ -127,8 +127,9 @@ class Holders:
         started, text = self._started.get((seen.process, seen.id), (None, None))
         if started is None or text is None or not text.call.arguments:
             return _UNKNOWN
-        first = text.call.arguments[0]
-        if isinstance(first, Number) and text.call.name != "socket":
+        call = text.call.inner or text.call
+        first = call.arguments[0] if call.arguments else None
+        if isinstance(first, Number) and call.name != "socket":
             return first.value
         if not isinstance(first, Name):
             return _UNKNOWN

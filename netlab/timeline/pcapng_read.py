@@ -1,7 +1,7 @@
 """A capture file read back to Packet observations: pcapng of either byte order and any resolution, and classic pcap.
 
-Ethernet frames come as they are; frames of tcpdump's "any" device (cooked) and raw IP get an Ethernet header without addresses. A
-file of others says nothing of nodes: the interface's name stands alone, and a direction may be unknown ("").
+Ethernet frames come as they are; frames of tcpdump's "any" device (cooked), of loopbacks and raw IP get an Ethernet header without
+addresses. A file of others says nothing of nodes: the interface's name stands alone, and a direction may be unknown ("").
 """
 
 import struct
@@ -12,11 +12,10 @@ import msgspec
 
 from netlab.errors import Place, Problem, SpecError
 from netlab.timeline import pcapng
+from netlab.timeline.link_types import NAMES, as_ethernet
 from netlab.timeline.observations import Packet
 
-_RAW, _COOKED, _COOKED_2 = 101, 113, 276
 _CLASSIC = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}
-_OUTGOING = 4  # PACKET_OUTGOING of packet(7), in cooked headers
 _SECOND = 1_000_000_000
 _MOST_KNOWN = 64
 
@@ -272,13 +271,8 @@ class _Reader:
 
     def _frame(self, link: int, data: bytes, at: int) -> tuple[bytes, str]:
         """The frame as Ethernet, and its direction where a cooked header tells."""
-        if link == pcapng.ETHERNET:
-            return data, ""
-        if link == _RAW:
-            return bytes(12) + (b"\x86\xdd" if data[:1] and data[0] >> 4 == 6 else b"\x08\x00") + data, ""
-        if link == _COOKED and len(data) >= 16:
-            return bytes(12) + data[14:16] + data[16:], "out" if data[1] == _OUTGOING else "in"
-        if link == _COOKED_2 and len(data) >= 20:
-            return bytes(12) + data[0:2] + data[20:], "out" if data[10] == _OUTGOING else "in"
+        made = as_ethernet(link, data)
+        if made is not None:
+            return made
         fix = "capture on an Ethernet device, such as veth: tcpdump -i eth0"
-        raise self._error(at, f"link type {link} with {len(data)} bytes cannot be read: Ethernet, cooked and raw IP can", fix)
+        raise self._error(at, f"link type {link} with {len(data)} bytes cannot be read: {NAMES} can", fix)

@@ -41,11 +41,15 @@ class _Reopening(msgspec.Struct, frozen=True):
 
 
 class _Numbering:
-    """Initial sequence numbers by connection, as one place saw them."""
+    """Initial sequence numbers by connection, as one place saw them. ``from_first``: see Numberer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, from_first: bool = False) -> None:
+        self._from_first = from_first
         self._initial: dict[_Connection, dict[int, int]] = {}
         self._reopening: dict[_Connection, _Reopening] = {}
+
+    def __len__(self) -> int:
+        return len(self._initial)
 
     def forget(self, one: tuple[str, int], other: tuple[str, int]) -> None:
         """What is told of these two ends from now on is of a connection that was not seen before."""
@@ -76,6 +80,10 @@ class _Numbering:
                 # Not yet believed: a SYN inside a connection may be answered by an ACK of the old one (RFC 5961 §4).
                 self._reopening[connection] = _Reopening(direction, headers.seq, headers.length)
                 return headers.seq, None
+        if self._from_first:
+            initial.setdefault(direction, (headers.seq - 1) % 2**32)
+            if acks and headers.ack is not None:
+                initial.setdefault(other, (headers.ack - 1) % 2**32)
         return initial.get(direction), initial.get(other)
 
     @staticmethod
@@ -94,10 +102,17 @@ def _signed(number: int, initial: int | None) -> int:
 
 
 class Numberer:
-    """Numbers segments one at a time, as one place on their way sees them: for what decides before the next one comes."""
+    """Numbers segments one at a time, as one place on their way sees them: for what decides before the next one comes.
 
-    def __init__(self) -> None:
-        self._account = _Numbering()
+    ``from_first``: a direction of which no SYN was seen counts from what was seen first, as byte 1; else its numbers are absolute.
+    """
+
+    def __init__(self, *, from_first: bool = False) -> None:
+        self._account = _Numbering(from_first=from_first)
+
+    def __len__(self) -> int:
+        """Of how many connections it keeps account."""
+        return len(self._account)
 
     def forget(self, one: tuple[str, int], other: tuple[str, int]) -> None:
         """Let go of a connection, by the address and the port of its ends: of all that pass, too many would be kept."""

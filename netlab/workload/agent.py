@@ -1,15 +1,14 @@
 """The agent: a process in a node that makes the scenario's calls through libc, each actor's in a thread of its own.
 
-It runs forked off the keeper (see lab/pid1.py), so it imports nothing of netlab. It does what it is told, bad pointers and bad
-lengths included, and reports value, errno, out-buffers and the times just before and after; it judges nothing. Its own
-descriptors lie at 500 and above, out of the scenario's way.
+It runs forked off the keeper (see lab/pid1.py), so it imports nothing of netlab that needs more than the standard library. It does
+what it is told, bad pointers and bad lengths included, and reports value, errno, out-buffers and the times just before and after;
+it judges nothing. Its own descriptors lie at 500 and above, out of the scenario's way.
 
 Messages are msgpack with a length of 4 bytes before; workload/agents.py is the other end.
 """
 
 import array
 import ctypes
-import errno
 import fcntl
 import mmap
 import os
@@ -19,161 +18,19 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import msgpack
 
+from netlab.workload.agent_arguments import Argument
+from netlab.workload.own_calls import OWN_CALLS, libc, own_directory
+
 FIRST_OWN_DESCRIPTOR = 500
+REPLY_ROOM = 1 << 24
+"""As much as a call in a child can have to tell; memory is taken only for what it does."""
 PROT_NONE = 0
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Message(ctypes.Structure):
-    """struct msghdr of <sys/socket.h>."""
-
-    _fields_ = [
-        ("name", ctypes.c_void_p),
-        ("namelen", ctypes.c_uint32),
-        ("iov", ctypes.c_void_p),
-        ("iovlen", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("controllen", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    ]
-
-
-class Part(ctypes.Structure):
-    """struct iovec."""
-
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-
-
-class Argument:
-    """One argument of a call: what is passed to libc, and what is to be read back afterwards."""
-
-    def __init__(self, tagged: list[Any], bad: int) -> None:
-        tag = tagged[0]
-        content: Any = tagged[1] if len(tagged) > 1 else None
-        self.buffer: Any = None
-        self.value: Any = None
-        self.size = 0
-        if tag == "int":
-            self.value = ctypes.c_long(content)
-        elif tag in ("in", "inout", "out"):
-            size = content if tag == "out" else len(content)
-            self.buffer = ctypes.create_string_buffer(b"" if tag == "out" else content, max(size, 1))
-            self.value = self.buffer
-            self.size = size
-        elif tag in ("bad", "null") and content is not None:
-            self.size = content  # the length that an iovec gives for it
-            self.value = ctypes.c_void_p(bad if tag == "bad" else None)
-        elif tag == "bad":
-            self.value = ctypes.c_void_p(bad)
-        elif tag == "null":
-            self.value = ctypes.c_void_p(None)
-        elif tag == "msg":
-            self._message(content, bad)
-        else:
-            raise ValueError(tag)
-        self.returns = tag in ("out", "inout")
-        self.tag = tag
-
-    def _message(self, content: dict[str, Any], bad: int) -> None:
-        self.parts = [Argument(part, bad) for part in content["iov"]]
-        self.vector = (Part * max(1, len(self.parts)))()
-        for slot, part in zip(self.vector, self.parts, strict=False):
-            slot.base = address_of(part)
-            slot.length = part.size
-        self.name = self._piece(content.get("name"))
-        control = content.get("control")
-        self.control = None if control == ["bad"] else self._piece(control)
-        self.header = Message(
-            name=ctypes.addressof(self.name) if self.name is not None else None,
-            namelen=len(self.name) if self.name is not None else 0,
-            iov=ctypes.addressof(self.vector),
-            iovlen=len(self.parts),
-            control=bad if control == ["bad"] else ctypes.addressof(self.control) if self.control is not None else None,
-            controllen=64 if control == ["bad"] else len(self.control) if self.control is not None else 0,
-            flags=content.get("flags", 0),
-        )
-        self.value = ctypes.byref(self.header)
-
-    @staticmethod
-    def _piece(content: bytes | int | None) -> Any:
-        if content is None:
-            return None
-        if isinstance(content, int):
-            return ctypes.create_string_buffer(max(content, 1))
-        return ctypes.create_string_buffer(content, max(len(content), 1))
-
-    def read_back(self) -> Any:
-        """What the call left in this argument."""
-        if self.tag == "msg":
-            return {
-                "name": self.name.raw[: self.header.namelen] if self.name is not None else b"",
-                "iov": [part.buffer.raw[: part.size] if part.buffer is not None else b"" for part in self.parts],
-                "control": self.control.raw[: self.header.controllen] if self.control is not None else b"",
-                "flags": self.header.flags,
-                "controllen": self.header.controllen,
-                "namelen": self.header.namelen,
-            }
-        return self.buffer.raw[: self.size] if self.returns and self.buffer is not None else None
-
-
-def address_of(argument: Argument) -> int | None:
-    """The pointer that an argument stands for."""
-    if argument.buffer is not None:
-        return ctypes.addressof(argument.buffer)
-    return argument.value.value if argument.value is not None else None
-
-
-def fill_fds() -> tuple[int, int]:
-    """Open /dev/null until the descriptor table is full."""
-    count = 0
-    while True:
-        try:
-            os.open(os.devnull, os.O_RDONLY)
-        except OSError:
-            return count, 0
-        count += 1
-
-
-def exported(name: bytes) -> tuple[int, int]:
-    """Whether the C library has a function of this name."""
-    return (0, 0) if hasattr(libc, name.decode()) else (-1, errno.ENOENT)
-
-
-def nap(milliseconds: int) -> tuple[int, int]:
-    """Sleep."""
-    time.sleep(milliseconds / 1000)
-    return 0, 0
-
-
-def default(number: int) -> tuple[int, int]:
-    """Give a signal its default action."""
-    libc.signal(number, None)
-    return 0, 0
-
-
-def handle(number: int, flags: int) -> tuple[int, int]:
-    """Give a signal a handler that does nothing; ``flags`` as sigaction(2) has them."""
-    nothing = ctypes.cast(libc.abs, ctypes.c_void_p).value or 0  # it takes a number, as handlers do, and what it gives is lost
-    action = struct.pack("=Q128xI4xQ", nothing, flags, 0)  # the C library's struct sigaction
-    result = libc.sigaction(number, action, None)
-    return result, ctypes.get_errno() if result else 0
-
-
-def die(number: int) -> tuple[int, int]:
-    """Send this process a signal."""
-    os.kill(os.getpid(), number)
-    return 0, 0
-
-
-def leave(status: int) -> tuple[int, int]:
-    """End this process at once."""
-    os._exit(status)
 
 
 def refuse(program: bytes) -> None:
@@ -185,11 +42,6 @@ def refuse(program: bytes) -> None:
         raise OSError(ctypes.get_errno(), "the kernel does not take a filter of system calls (seccomp)")
 
 
-OWN_CALLS: dict[str, Any] = {
-    "fill_fds": fill_fds, "exported": exported, "sleep": nap, "default": default, "handle": handle, "kill": die, "exit": leave,
-}  # fmt: skip
-
-
 class Agent:
     """One process: reads requests, hands calls to its actors' threads."""
 
@@ -198,6 +50,7 @@ class Agent:
         self.sending = threading.Lock()
         self.actors: dict[str, queue.SimpleQueue[dict[str, Any]]] = {}
         self.inside: set[int] = set()
+        self.started: Callable[[dict[str, Any]], None] = self.tell
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
         self.bad = ctypes.addressof(ctypes.c_char.from_buffer(self.page))
         libc.mprotect(ctypes.c_void_p(self.bad), mmap.PAGESIZE, PROT_NONE)
@@ -239,6 +92,8 @@ class Agent:
                 self.send(self.look(request))
             elif request["do"] == "fork":
                 self.fork(request)
+            elif request["do"] == "reap":
+                self.send(self.reap(request))
         os._exit(0)
 
     def actor(self, name: str) -> "queue.SimpleQueue[dict[str, Any]]":
@@ -252,7 +107,10 @@ class Agent:
         """One call after another."""
         while True:
             request = requests.get()
-            if "refused" in request:  # in a thread of its own, since a filter stays for as long as its thread
+            time.sleep(request.get("delay", 0) / 1000)
+            if "child" in request:
+                self.send(self.in_child(request))
+            elif "refused" in request:  # in a thread of its own, since a filter stays for as long as its thread
                 replies: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
                 threading.Thread(target=lambda: replies.put(self.attempt(request)), daemon=True).start()  # noqa: B023
                 self.send(replies.get())
@@ -266,29 +124,52 @@ class Agent:
         except Exception as error:  # noqa: BLE001
             return {"id": request["id"], "broken": f"{type(error).__name__}: {error}"}
 
+    def in_child(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one call in a process of its own; gives what is to be told of it. Needs no descriptor: there may be none left."""
+        room = mmap.mmap(-1, REPLY_ROOM)  # shared with the child
+        self.started(request)
+        before = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        pid = os.fork()
+        if pid == 0:
+            self.started = lambda _: None
+            body = msgpack.encode(self.attempt(request))
+            room[: 4 + len(body)] = struct.pack("=I", len(body)) + body
+            os._exit(0)
+        ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        after = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        (size,) = struct.unpack_from("=I", room)
+        if size:
+            return dict(msgpack.decode(room[4 : 4 + size]))
+        died = {"ret": -1, "errno": 0, "out": [], "signal": max(-ended, 0)}
+        return {"id": request["id"], "before": before, "after": after, **died}
+
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one call, bracketed by the clock."""
         name, arguments = request["call"], [Argument(tagged, self.bad) for tagged in request["args"]]
         own = self.interrupt if name == "interrupt" else OWN_CALLS.get(name)
-        values = [argument.value for argument in arguments]
         if own is None:
             function = getattr(libc, name)
             function.restype = ctypes.c_ssize_t if request["width"] == "ssize" else ctypes.c_int
-        self.send({"id": request["id"], "started": time.clock_gettime_ns(time.CLOCK_REALTIME), "tid": threading.get_native_id()})
+        self.started(request)
         if "refused" in request:
             refuse(request["refused"])
         ctypes.set_errno(0)
         before = time.clock_gettime_ns(time.CLOCK_REALTIME)
         if own is None:
             self.inside.add(threading.get_ident())
-            result = function(*values)
+            result = function(*(argument.value for argument in arguments))
             number = ctypes.get_errno() if result == -1 else 0
             self.inside.discard(threading.get_ident())
         else:
-            result, number = own(*(value.value for value in values))
+            result, number = own(*(argument.buffer if argument.returns else argument.value.value for argument in arguments))
         after = time.clock_gettime_ns(time.CLOCK_REALTIME)
         out = [argument.read_back() for argument in arguments]
         return {"id": request["id"], "ret": result, "errno": number, "out": out, "before": before, "after": after}
+
+    def tell(self, request: dict[str, Any]) -> None:
+        """Say that this thread is about to make a call."""
+        now = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        self.send({"id": request["id"], "started": now, "tid": threading.get_native_id()})
 
     def interrupt(self, number: int) -> tuple[int, int]:
         """Send a signal to each thread that is inside a call; gives how many these are."""
@@ -306,6 +187,14 @@ class Agent:
         family, length = ctypes.c_int(0), ctypes.c_uint32(4)
         libc.getsockopt(fd, socket.SOL_SOCKET, socket.SO_DOMAIN, ctypes.byref(family), ctypes.byref(length))
         return {"id": request["id"], "name": name.raw[: size.value], "family": family.value}
+
+    def reap(self, request: dict[str, Any]) -> dict[str, Any]:
+        """How a child of this process ended: its exit status, or minus the signal's number; None where somebody else has asked."""
+        try:
+            status: int | None = os.waitstatus_to_exitcode(os.waitpid(request["pid"], 0)[1])
+        except ChildProcessError:
+            status = None
+        return {"id": request["id"], "ret": 0, "errno": 0, "out": [status], "before": 0, "after": 0}
 
     def fork(self, request: dict[str, Any]) -> None:
         """A child of this process with a copy of its descriptors; the owner gets a control socket of its own to it."""
@@ -344,4 +233,5 @@ def main(descriptors: list[int], arguments: dict[str, Any]) -> None:
         os.close(null)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    own_directory()
     Agent(control).serve()

@@ -31,13 +31,17 @@ _WITHIN = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What one call gave, raw: value, errno's number, the contents of its out-buffers, and the times around it in ns."""
+    """What one call gave, raw: value, errno's number, the contents of its out-buffers, and the times around it in ns.
+
+    ``signal`` is the number of the one that ended the process that was forked for the call, 0 for none.
+    """
 
     result: int
     errno: int
     out: list[Any]
     before: int
     after: int
+    signal: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,11 +61,24 @@ class ProcessGone(LabError):
 
 
 class AgentProcess:
-    """One process of a host that makes calls. ``name`` is the host's, or "host/child"."""
+    """One process of a host that makes calls. ``name`` is the host's, or "host/child".
 
-    def __init__(self, host: str, name: str, control: socket.socket, pid: int, pidfd: int, status: int = -1) -> None:
+    ``child_of`` is for one that was forked: who can wait for its end, and its number there.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        name: str,
+        control: socket.socket,
+        pid: int,
+        pidfd: int,
+        status: int = -1,
+        child_of: "tuple[AgentProcess, int] | None" = None,
+    ) -> None:
         self.host, self.name, self.pid = host, name, pid
-        self._control, self._pidfd, self._status = control, pidfd, status
+        self._control, self._pidfd, self._status, self._child_of = control, pidfd, status, child_of
+        self._ended: int | None = None
         self._pending: dict[int, _Pending] = {}
         self._count = 0
         self._buffer = b""
@@ -81,16 +98,40 @@ class AgentProcess:
         made.look(-1)  # an answer says that it has put its own descriptors out of the way
         return made
 
-    def begin(self, call: str, args: list[Any], width: str, actor: str, refused: bytes = b"") -> int:
-        """Have an actor's thread make a call; gives its number. ``refused`` is a program of seccomp(2) that answers it."""
-        request = {"do": "call", "actor": actor, "call": call, "args": args, "width": width}
-        return self._ask({**request, "refused": refused} if refused else request)
+    def begin(
+        self,
+        call: str,
+        args: list[Any],
+        width: str,
+        actor: str,
+        refused: bytes = b"",
+        *,
+        in_child: bool = False,
+        delay: int = 0,
+    ) -> int:
+        """Have an actor's thread make a call; gives its number. ``refused`` is a program of seccomp(2) that answers it.
+
+        ``in_child``: in a process that is forked for it, and ends after it. ``delay``: so many milliseconds from now.
+        """
+        request: dict[str, Any] = {"do": "call", "actor": actor, "call": call, "args": args, "width": width}
+        if refused:
+            request["refused"] = refused
+        if in_child:
+            request["child"] = True
+        if delay:
+            request["delay"] = delay
+        return self._ask(request)
 
     def started(self, number: int, timeout: float = _WITHIN) -> int:
         """The time at which the call was about to enter libc, awaited."""
         self._until(lambda: self._pending[number].started or self._pending[number].reply, timeout)
         pending = self._pending[number]
         return pending.started or (pending.reply.before if pending.reply else 0)
+
+    def has_started(self, number: int) -> bool:
+        """Whether the call is known to have begun by now."""
+        self._until(lambda: self._pending[number].started or self._pending[number].reply, _PAUSE)
+        return bool(self._pending[number].started or self._pending[number].reply)
 
     def settled(self, number: int, timeout: float) -> bool:
         """Wait until the call has returned, or its thread is seen inside it; False when neither came in time."""
@@ -124,7 +165,8 @@ class AgentProcess:
         if reply is None:
             raise LabError(f"the agent of {self.name} did not fork")
         control, pidfd = self._pending[number].fds
-        return AgentProcess(self.host, child, socket.socket(fileno=control), outer_pid(pidfd), pidfd), reply
+        made = socket.socket(fileno=control)
+        return AgentProcess(self.host, child, made, outer_pid(pidfd), pidfd, child_of=(self, reply.result)), reply
 
     def close(self) -> None:
         """Let it go; it ends by itself."""
@@ -185,17 +227,35 @@ class AgentProcess:
             pending.reply = Reply(result=0, errno=0, out=[message["name"], message["family"]], before=0, after=0)
         else:
             pending.reply = Reply(
-                result=message["ret"], errno=message["errno"], out=message["out"], before=message["before"], after=message["after"]
+                result=message["ret"],
+                errno=message["errno"],
+                out=message["out"],
+                before=message["before"],
+                after=message["after"],
+                signal=message.get("signal", 0),
             )
             if self._fds:
                 pending.fds, self._fds = self._fds, []
 
     def _gone(self) -> ProcessGone:
-        status = None
-        if self._status >= 0:
-            poll = select.poll()
-            poll.register(self._status, select.POLLIN)
-            if poll.poll(int(_WITHIN * 1000)):
-                told = os.read(self._status, 4)
-                status = struct.unpack("=i", told)[0] if told else None
-        return ProcessGone(self.name, status)
+        if self._ended is None:
+            self._ended = self._told_by_keeper() if self._status >= 0 else self._told_by_parent()
+        return ProcessGone(self.name, self._ended)
+
+    def _told_by_keeper(self) -> int | None:
+        poll = select.poll()
+        poll.register(self._status, select.POLLIN)
+        if not poll.poll(int(_WITHIN * 1000)):
+            return None
+        told = os.read(self._status, 4)
+        return int(struct.unpack("=i", told)[0]) if told else None
+
+    def _told_by_parent(self) -> int | None:
+        if self._child_of is None:
+            return None
+        parent, number = self._child_of
+        try:
+            reply = parent.returned(parent._ask({"do": "reap", "pid": number}), _WITHIN)
+        except ProcessGone:
+            return None
+        return None if reply is None else reply.out[0]

@@ -4,7 +4,6 @@ It makes no call, and does not know the calls whose arguments hang together (mes
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from netlab.notation import sockaddr
 from netlab.notation.calls import Call
@@ -13,6 +12,7 @@ from netlab.notation.pattern import pattern
 from netlab.notation.printing import print_value
 from netlab.notation.signatures import SIGNATURES, Parameter
 from netlab.notation.values import BadPointer, Buffer, Constant, Name, Number, SocketAddress, Structure, Text, Value
+from netlab.workload.environment import Environment
 from netlab.workload.layouts import (
     ADDRESS_ROOM,
     STAT_ROOM,
@@ -29,31 +29,6 @@ _POINTER_LENGTH = 16
 
 PAD_LIMIT = 4096
 """An explicit length beyond this is passed without as many bytes behind it."""
-
-
-class Environment(Protocol):
-    """What the process that makes the call knows: its descriptors by name, and the addresses around it."""
-
-    def descriptor(self, name: str) -> int:
-        """The number of a descriptor (or process) by its name."""
-
-    def address_of_name(self, name: str) -> bytes | None:
-        """getsockname() of the socket: a raw struct sockaddr, None when it has none."""
-
-    def family(self, name: str | int) -> int:
-        """The family of a socket, by name or number."""
-
-    def node_address(self, node: str, interface: str, family: int) -> str:
-        """A node's IP address in this family, as text."""
-
-    def port_of(self, name: str) -> int:
-        """The port that a socket is bound to."""
-
-    def interface_index(self, name: str) -> int:
-        """The index of an interface of this node, which is a link-local address's scope (RFC 4007 §11)."""
-
-    def process_number(self, name: str) -> int:
-        """The number, among the lab's processes, of a child by its name; of "self", the process that makes the call."""
 
 
 class Encoder:
@@ -94,6 +69,8 @@ class Encoder:
                 return combined(names)
             case Name(name):
                 return self.environment.descriptor(name)
+            case SocketAddress(form="interface"):
+                return self.environment.interface_index(value.interface)
         raise self.refuse(value, "a number")
 
     def number(self, parameter: Parameter, value: Value | None) -> list[Argument]:
@@ -227,11 +204,22 @@ class Encoder:
             case Buffer(size):
                 raw = pattern(size)
             case SocketAddress(form="interface"):
-                raw = value.interface.encode() + b"\0"
+                raw = self.interface(value)
             case _:
                 raw = pack_int(self.integer(value))
         length = self.length(len(raw))
         return [["in", padded(raw, length)], ["int", length]]
+
+    def interface(self, value: SocketAddress) -> bytes:
+        """An interface as the option wants it: its name, or its index, in the network's byte order for two (ip(7), ipv6(7))."""
+        option = self.integer(self.values["level"]), self.integer(self.values["option"])
+        if option == (constant("SOL_SOCKET"), constant("SO_BINDTODEVICE")):
+            return value.interface.encode() + b"\0"
+        index = self.environment.interface_index(value.interface)
+        swapped = (("IPPROTO_IP", "IP_UNICAST_IF"), ("IPPROTO_IPV6", "IPV6_UNICAST_IF"))
+        if option in [(constant(level), constant(name)) for level, name in swapped]:
+            return index.to_bytes(4, "big")
+        return pack_int(index)
 
     def option_out(self, parameter: Parameter, value: Value | None) -> list[Argument]:
         """Room for an option's value, and a pointer to its size."""
@@ -244,7 +232,8 @@ class Encoder:
             case None | Name("BUF" | "errno" | "str" | "len"):
                 level, option = self.integer(self.values["level"]), self.integer(self.values["option"])
                 room = option_layout(level, option, "str" if value == Name("str") else "").size
-                return [["out", max(room, min(self.length(room), PAD_LIMIT))], self.length_pointer(room)]
+                wanted = room if isinstance(self.values.get("length"), BadPointer) else self.length(room)
+                return [["out", max(room, min(wanted, PAD_LIMIT))], self.length_pointer(room)]
         raise self.refuse(value, "a buffer for an option")
 
     def event_in(self, parameter: Parameter, value: Value | None) -> list[Argument]:
@@ -262,8 +251,11 @@ class Encoder:
 
     def path(self, parameter: Parameter, value: Value | None) -> list[Argument]:
         """A path, ended as C's strings are."""
-        if isinstance(value, Text):
-            return [["in", value.data + b"\0"]]
+        match value:
+            case Text(data):
+                return [["in", data + b"\0"]]
+            case SocketAddress(form="unix", variant="path", host=host):
+                return [["in", host.encode() + b"\0"]]
         return [self.pointer(value, out=False)[0]]
 
     def stat_out(self, parameter: Parameter, value: Value | None) -> list[Argument]:

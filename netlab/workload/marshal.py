@@ -5,17 +5,22 @@ Nothing here makes a call, or knows what must come of one. The way back is in re
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netlab.notation import sockaddr
 from netlab.notation.calls import Call
+from netlab.notation.constants import constant
 from netlab.notation.pattern import pattern
 from netlab.notation.signatures import SIGNATURES
 from netlab.notation.values import BadPointer, Buffer, Name, Number, Parts, Rights, SocketAddress, Structure, Text
-from netlab.workload.encoder import PAD_LIMIT, Encoder, Environment, padded
+from netlab.workload.encoder import PAD_LIMIT, Encoder, padded
+from netlab.workload.environment import Environment
 from netlab.workload.layouts import (
     ADDRESS_ROOM,
     CONTROL_ROOM,
     FD_SET_SIZE,
+    IFCONF_SIZE,
+    IFNAMSIZ,
     IFREQ_SIZE,
     Argument,
     MarshalError,
@@ -31,22 +36,64 @@ __all__ = ["Decoded", "Encoded", "Environment", "MarshalError", "decode", "encod
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One call as the agent takes it: its name, tagged arguments, and what C type it returns ("int" or "ssize")."""
+    """One call as the agent takes it: its name, tagged arguments, and what C type it returns ("int" or "ssize").
+
+    ``in_child``: in a process that is forked for it. ``delay``: so many milliseconds from now.
+    """
 
     call: str
     args: list[Argument]
     width: str
+    in_child: bool = False
+    delay: int = 0
 
 
 def encode(call: Call, environment: Environment) -> Encoded:
     """The call as the agent takes it; raises MarshalError for what has no form in memory."""
     encoder = Encoder(call, environment)
+    if call.inner is not None:
+        delay = encoder.integer(encoder.values.get("time"))
+        if not 0 <= delay <= LONGEST_DELAY:
+            raise MarshalError(f"{call.name}: {delay} milliseconds cannot be waited for: at most {LONGEST_DELAY}")
+        return replace(encode(call.inner, environment), in_child=call.name == "child", delay=delay)
+    if call.name in _AS:
+        return Encoded(*_AS[call.name](encoder), "int")
     special = _SPECIAL.get(call.name)
     args = special(encoder) if special else encoder.plain()
     return Encoded(call.name, args, "ssize" if SIGNATURES[call.name].returns == "count" and call.name not in _COUNTS_INT else "int")
 
 
 _COUNTS_INT = ("poll", "select", "epoll_wait")
+
+LONGEST_DELAY = 600_000
+"""How many milliseconds after() can put a call off."""
+
+_TCP_INFO_STATE = 1
+"""As much of struct tcp_info as has the state: its first byte (include/uapi/linux/tcp.h)."""
+
+
+def _addr(encoder: Encoder) -> tuple[str, list[Argument]]:
+    fd = encoder.integer(encoder.values["fd"])
+    return "getsockname", [["int", fd], ["out", ADDRESS_ROOM], ["inout", pack_int(ADDRESS_ROOM)]]
+
+
+def _tcp_state(encoder: Encoder) -> tuple[str, list[Argument]]:
+    level, option = constant("IPPROTO_TCP"), constant("TCP_INFO")
+    fd = encoder.integer(encoder.values["fd"])
+    return "getsockopt", [["int", fd], ["int", level], ["int", option], ["out", 8], ["inout", pack_int(_TCP_INFO_STATE)]]
+
+
+def _unused_port(encoder: Encoder) -> tuple[str, list[Argument]]:
+    domain, kind = (encoder.integer(encoder.values[name]) for name in ("domain", "type"))
+    return "unused_port", [["int", domain], ["int", kind], ["out", ADDRESS_ROOM], ["inout", pack_int(ADDRESS_ROOM)]]
+
+
+_AS: Mapping[str, Callable[[Encoder], tuple[str, list[Argument]]]] = {
+    "addr": _addr,
+    "tcp_state": _tcp_state,
+    "unused_port": _unused_port,
+}
+"""Steps of netlab's own that the agent knows by another name, or with room for what they give."""
 
 
 def _message(encoder: Encoder, *, out: bool) -> list[Argument]:
@@ -61,8 +108,10 @@ def _message(encoder: Encoder, *, out: bool) -> list[Argument]:
     return [["int", encoder.integer(encoder.values["fd"])], ["msg", content], ["int", flags]]
 
 
-def _message_name_in(encoder: Encoder) -> bytes | None:
+def _message_name_in(encoder: Encoder) -> bytes | list[str | int] | None:
     value = encoder.values.get("address")
+    if isinstance(value, BadPointer) and not value.null:
+        return ["bad", encoder.length(sockaddr.INET_LENGTH if value.size is None else value.size)]
     if value is None or value == Name("NONE") or (isinstance(value, BadPointer) and value.null):
         return None
     raw = encoder.raw_address(value)
@@ -145,14 +194,19 @@ def _select(encoder: Encoder) -> list[Argument]:
 
 
 def _ioctl(encoder: Encoder) -> list[Argument]:
-    head: list[Argument] = [["int", encoder.integer(encoder.values["fd"])], ["int", encoder.integer(encoder.values["request"])]]
+    request = encoder.integer(encoder.values["request"])
+    head: list[Argument] = [["int", encoder.integer(encoder.values["fd"])], ["int", request]]
     match encoder.values.get("argument"):
+        case None if request == constant("SIOCGIFCONF"):  # struct ifconf without a buffer: it asks how long one must be
+            return [*head, ["inout", bytes(IFCONF_SIZE)]]
         case None | Name("BUF"):
             return [*head, ["inout", pack_int(0)]]
         case BadPointer(null, _):
             return [*head, ["null"] if null else ["bad"]]
         case SocketAddress(form="interface", interface=interface):
-            return [*head, ["inout", interface.encode().ljust(IFREQ_SIZE, b"\0")]]
+            named = request != constant("SIOCGIFNAME")
+            name = interface.encode() if named else bytes(IFNAMSIZ) + pack_int(encoder.environment.interface_index(interface))
+            return [*head, ["inout", name.ljust(IFREQ_SIZE, b"\0")]]
         case value:
             return [*head, ["inout", pack_int(encoder.integer(value))]]
 

@@ -10,6 +10,9 @@ from netlab.errors import StepError
 from netlab.lab.lab import Lab
 from netlab.workload.agents import AgentProcess
 
+LOOPBACK_INDEX = 1
+"""The loopback interface's in every namespace: it is the first that is there (LOOPBACK_IFINDEX in include/net/flow.h)."""
+
 
 class Names:
     """The names of one process; an Environment for marshalling."""
@@ -17,17 +20,25 @@ class Names:
     def __init__(self, lab: Lab, process: AgentProcess, everyone: dict[str, "Names"]) -> None:
         self._lab, self.process, self._everyone = lab, process, everyone
         self.table: dict[str, int] = {}
+        self.addresses: dict[str, bytes] = {}
         self.number = 0
 
     def copy_for(self, child: AgentProcess) -> "Names":
         """The names of a forked child: the same, from now on its own."""
         names = Names(self._lab, child, self._everyone)
         names.table = dict(self.table)
+        names.addresses = dict(self.addresses)
         return names
 
     def bind(self, name: str, fd: int) -> None:
         """From now on, ``name`` is this descriptor."""
         self.table[name] = fd
+        self.addresses.pop(name, None)
+
+    def keep(self, name: str, address: bytes) -> None:
+        """From now on, ``name`` is this address: a raw struct sockaddr."""
+        self.addresses[name] = address
+        self.table.pop(name, None)
 
     def descriptor(self, name: str) -> int:
         """The descriptor's number. Names of sockets of other processes are "process.name"; they have no number here."""
@@ -37,7 +48,11 @@ class Names:
             raise StepError(f"{self.process.name} has no descriptor named {name}") from None
 
     def address_of_name(self, name: str) -> bytes | None:
-        """getsockname() of a socket of this process, or of another one ("client.u"): the raw struct sockaddr."""
+        """getsockname() of a socket of this process, or of another one ("client.u"), or a kept address: the raw struct sockaddr."""
+        process, _, short = name.rpartition(".")
+        keeper = self._everyone.get(process, self) if process else self
+        if short in keeper.addresses:
+            return keeper.addresses[short]
         owner, fd = self._find(name)
         raw, _ = owner.process.look(fd)
         return raw or None
@@ -63,7 +78,8 @@ class Names:
 
     def port_of(self, name: str) -> int:
         """The port that a socket is bound to, in whatever process has it; 0 when none."""
-        raw = self.address_of_name(name) if "." in name or name in self.table else self._elsewhere(name)
+        mine = "." in name or name in self.table or name in self.addresses
+        raw = self.address_of_name(name) if mine else self._elsewhere(name)
         if not raw or len(raw) < 4 or struct.unpack_from("=H", raw)[0] not in (socket.AF_INET, socket.AF_INET6):
             return 0
         return int(struct.unpack_from(">H", raw, 2)[0])
@@ -71,6 +87,8 @@ class Names:
     def interface_index(self, name: str) -> int:
         """The index that an interface has in this process's node."""
         interfaces = self._lab.nodes[self.process.host].interfaces
+        if name == "lo":
+            return LOOPBACK_INDEX
         if name not in interfaces:
             raise StepError(f"{self.process.host} has no interface {name}")
         return interfaces[name].index
@@ -83,7 +101,7 @@ class Names:
         return self._everyone[own].number
 
     def _elsewhere(self, name: str) -> bytes | None:
-        owners = [names for names in self._everyone.values() if name in names.table]
+        owners = [names for names in self._everyone.values() if name in names.table or name in names.addresses]
         if len(owners) != 1:
             raise StepError(f"the name {name} is known in {len(owners)} processes: write PROCESS.{name}")
         return owners[0].address_of_name(name)

@@ -3,10 +3,7 @@
 It knows what a step says is to be done, never what must come of it: the run asks for that elsewhere.
 """
 
-import errno
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -16,9 +13,9 @@ from typing import Protocol, Self
 
 from netlab.errors import HostError
 from netlab.lab.lab import Lab
-from netlab.lab.process import DEVNULL, PIPE, Process
 from netlab.notation.calls import Call
 from netlab.notation.packets import PacketPattern
+from netlab.notation.printing import print_call
 from netlab.notation.values import Rights
 from netlab.observe.procfs import has_user, socket_inode
 from netlab.scenario.spec import (
@@ -33,12 +30,14 @@ from netlab.scenario.spec import (
     RunStep,
     WaitStep,
 )
-from netlab.timeline.observations import AnyObservation, CallReturned, CallStarted, Named, ProgramEnded
+from netlab.timeline.observations import AnyObservation, CallReturned, CallStarted, Named
 from netlab.units import Duration, milliseconds
 from netlab.workload.agents import AgentProcess, ProcessGone, Reply
 from netlab.workload.disturbance import Disturber, change_links, disturb
 from netlab.workload.marshal import decode, encode
 from netlab.workload.names import Names
+from netlab.workload.programs import Started, ended, start
+from netlab.workload.put_off import PutOff
 from netlab.workload.refusals import Refusals
 
 BLOCKS_AFTER = milliseconds(200)
@@ -61,17 +60,15 @@ class Barriers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """A call, or a program, that goes on while the scenario does."""
+    """A call that goes on while the scenario does."""
 
-    call: Call | None = None
-    number: int = 0
-    identity: int = 0
-    process: str = ""
-    actor: str = ""
-    program: Process | None = None
-    argv: tuple[str, ...] = ()
-    host: str = ""
-    step: int = 0
+    call: Call
+    number: int
+    identity: int
+    process: str
+    actor: str
+    host: str
+    step: int
 
 
 class Player:
@@ -91,9 +88,10 @@ class Player:
         self._lab, self._record, self._timeout = lab, record, timeout
         self._peers, self._barriers, self._disturber = peers or {}, barriers, disturber
         self.names: dict[str, Names] = {}
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, _Job | Started] = {}
         self._busy: dict[str, set[str]] = {}
         self._identity = 0
+        self._put_off: PutOff[_Job] = PutOff()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -112,13 +110,21 @@ class Player:
 
     def play(self, step: ActingStep, index: int) -> bool:
         """Do what a step says. False when the step's call or job did not come to its end in time."""
+        ended = self._do(step, index)
+        self._gather()
+        return ended
+
+    def _do(self, step: ActingStep, index: int) -> bool:
         match step:
             case CallStep():
                 return self._call(step, index)
             case JoinStep():
                 return self._join(step)
             case RunStep():
-                return self._run(step, index)
+                started = start(self._lab, step, index, self._stack)
+                if not step.what.job:
+                    return ended(started, self._timeout, self._record)
+                self._jobs[step.what.job] = started
             case PeerStep():
                 self._peers[step.host].send(step.packet)
             case ReleaseStep():
@@ -144,20 +150,20 @@ class Player:
             return self._fork(step, index, identity)
         names = self.names[step.process]
         encoded = encode(call, names)
-        if call.name == "seteuid" and not has_user(process.pid, uid := encoded.args[0][1]):
+        if encoded.call == "seteuid" and not has_user(process.pid, uid := encoded.args[0][1]):
             raise HostError(f"{step.host} has no user {uid}: a rootless lab has its owner alone", "run this as root")
         actor = self._free_actor(step.process)
         try:
             refused = self._refusals.next(step.process, call.name)
-            number = process.begin(encoded.call, list(encoded.args), encoded.width, actor, refused)
-            began = process.started(number)
-            self._record(
-                CallStarted(
-                    time=began, host=step.host, id=identity, process=step.process, call=call.name, text=step.text, step=index
-                )
+            number = process.begin(
+                encoded.call, encoded.args, encoded.width, actor, refused, in_child=encoded.in_child, delay=encoded.delay
             )
+            if call.name == "after":
+                return self._later(step, index, identity, number, actor)
+            began = process.started(number)
+            self._tell(step.host, step.process, identity, call.name, step.text, index, began)
             self._busy.setdefault(step.process, set()).add(actor)
-            job = _Job(call=call, number=number, identity=identity, process=step.process, actor=actor, host=step.host)
+            job = _Job(call=call, number=number, identity=identity, process=step.process, actor=actor, host=step.host, step=index)
             if text.job:
                 self._jobs[text.job] = job
                 return process.settled(number, self._timeout.seconds)
@@ -171,11 +177,39 @@ class Player:
         self._returned(job, reply)
         return True
 
+    def _later(self, step: CallStep, index: int, identity: int, number: int, actor: str) -> bool:
+        """A step that has a call made later is over at once; what is made then is a call of its own."""
+        inner = step.what.call.inner
+        assert inner is not None
+        moment = time.time_ns()
+        self._tell(step.host, step.process, identity, "after", step.text, index, moment)
+        self._record(
+            CallReturned(time=moment, host=step.host, id=identity, process=step.process, call="after", result=0, began=moment)
+        )
+        self._busy.setdefault(step.process, set()).add(actor)
+        self._identity += 1
+        job = _Job(
+            call=inner, number=number, identity=self._identity, process=step.process, actor=actor, host=step.host, step=index
+        )
+        self._put_off.add(self.process(step.process), number, job)
+        return True
+
+    def _gather(self) -> None:
+        """Note those calls of after() that have been made by now."""
+        for job, began, reply in self._put_off.news():
+            if began:
+                text = f"{job.process}: {print_call(job.call)}"
+                self._tell(job.host, job.process, job.identity, job.call.name, text, job.step, began)
+            if reply is not None:
+                self._returned(job, reply)
+
+    def _tell(self, host: str, process: str, identity: int, call: str, text: str, step: int, began: int) -> None:
+        self._record(CallStarted(time=began, host=host, id=identity, process=process, call=call, text=text, step=step))
+
     def _join(self, step: JoinStep) -> bool:
         job = self._jobs.pop(step.what.job)
-        if job.program is not None:
-            return self._program_ended(job)
-        assert job.call is not None
+        if isinstance(job, Started):
+            return ended(job, self._timeout, self._record)
         try:
             blocks = step.what.result.form == "blocks"
             reply = self.process(job.process).returned(job.number, (BLOCKS_AFTER if blocks else self._timeout).seconds)
@@ -189,7 +223,6 @@ class Player:
         return True
 
     def _returned(self, job: _Job, reply: Reply) -> None:
-        assert job.call is not None
         names = self.names[job.process]
         self._busy[job.process].discard(job.actor)
         decoded = decode(job.call, reply.result, reply.errno, reply.out, names)
@@ -202,11 +235,16 @@ class Player:
                 call=job.call.name,
                 result=decoded.result,
                 errno=decoded.errno,
+                signal=signal.Signals(reply.signal).name if reply.signal else "",
                 out=decoded.out,
                 began=reply.before,
             )
         )
         if decoded.errno:
+            return
+        if decoded.address:
+            for name in job.call.binds:
+                names.keep(name, decoded.address)
             return
         bound = dict(zip(job.call.binds, decoded.descriptors, strict=False))
         received = dict(job.call.keywords).get("control")
@@ -224,11 +262,7 @@ class Player:
         name = f"{step.process}/{short}"
         child, reply = parent.fork(name)
         self._stack.callback(child.close)
-        self._record(
-            CallStarted(
-                time=reply.before, host=step.host, id=identity, process=step.process, call="fork", text=step.text, step=index
-            )
-        )
+        self._tell(step.host, step.process, identity, "fork", step.text, index, reply.before)
         self._record(
             CallReturned(
                 time=reply.after,
@@ -266,40 +300,6 @@ class Player:
                 process=process,
                 call=call.name,
                 result=-1,
-                signal=name or f"exit {gone.status}",
+                signal=name or ("exit unknown" if gone.status is None else f"exit {gone.status}"),
             )
         )
-
-    def _run(self, step: RunStep, index: int) -> bool:
-        argv = step.what.argv
-        try:
-            program = self._lab.nodes[step.host].popen(argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.EACCES):
-                raise HostError(f"{argv[0]}: {os.strerror(error.errno)}", f"install {argv[0]}, or correct {step.place}") from error
-            raise
-        self._stack.callback(program.close)
-        job = _Job(program=program, argv=argv, host=step.host, step=index)
-        if step.what.job:
-            self._jobs[step.what.job] = job
-            return True
-        return self._program_ended(job)
-
-    def _program_ended(self, job: _Job) -> bool:
-        assert job.program is not None
-        try:
-            out, error = job.program.communicate(timeout=self._timeout.seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        self._record(
-            ProgramEnded(
-                time=time.time_ns(),
-                host=job.host,
-                step=job.step,
-                argv=job.argv,
-                status=job.program.wait(),
-                stdout=out,
-                stderr=error,
-            )
-        )
-        return True

@@ -27,8 +27,12 @@ _ANOTHER = {
 """What glibc's functions of another name ask the kernel for."""
 _NOT_OBSERVED = {
     "pipe": ((22, None), (293, 59)),
+    "pipe2": ((293, 59),),
+    "epoll_create": ((213, None), (291, 20)),  # epoll_create, epoll_create1
     "open": ((2, None), (257, 56)),
     "unlink": ((87, None), (263, 35)),  # unlink, unlinkat
+    "chmod": ((90, None), (268, 53)),  # chmod, fchmodat
+    "access": ((21, None), (269, 48)),  # access, faccessat
     "umask": ((95, 166),),
     "lseek": ((8, 62),),
     "fstat": ((5, 80), (262, 79)),  # fstat, newfstatat

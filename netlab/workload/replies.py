@@ -5,7 +5,7 @@ It does not judge what a call gave; check/results.py does.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
@@ -16,6 +16,7 @@ from netlab.notation.printing import print_data
 from netlab.notation.signatures import SIGNATURES
 from netlab.notation.values import BadPointer, Buffer, Constant, Name, Number, Value
 from netlab.workload.layouts import (
+    IFNAMSIZ,
     IFREQ_SIZE,
     MEMORY,
     option_layout,
@@ -31,20 +32,32 @@ from netlab.workload.layouts import (
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a call gave. ``out`` is JSON: what it gave besides its value, None for nothing; ``descriptors`` are new ones, in the
-    order of the names that the call binds; ``data`` the bytes received, None for calls that receive none."""
+    order of the names that the call binds; ``data`` the bytes received, None for calls that receive none; ``address`` the raw
+    address that the call's name stands for from now on."""
 
     result: int
     errno: str = ""
     out: Any = None
     descriptors: tuple[int, ...] = ()
     data: bytes | None = None
+    address: bytes = b""
 
 
 def decode(call: Call, result: int, errno: int, out: Sequence[Any], environment: object = None) -> Decoded:
     """What the agent's reply means. ``out`` has one entry an argument of libc's, as encode() made them."""
     if result == -1:
         return Decoded(result, errno_name(errno))
+    if call.inner is not None:
+        return replace(decode(call.inner, result, errno, out, environment), descriptors=(), address=b"")
     match call.name:
+        case "addr" | "unused_port":
+            raw, length = out[-2:]
+            raw = raw[: unpack_int(length)]
+            return Decoded(result, out=sockaddr.unpack(raw), address=raw)
+        case "tcp_state":
+            return Decoded(result, out=_TCP_STATES.get(out[3][0], str(out[3][0])))
+        case "lowest_free":
+            return Decoded(result, descriptors=(result,))
         case "accept" | "accept4":
             return Decoded(result, out=_address(call, out, 1), descriptors=(result,))
         case "getsockname" | "getpeername":
@@ -68,7 +81,7 @@ def decode(call: Call, result: int, errno: int, out: Sequence[Any], environment:
             return Decoded(result, out=_selected(call, out))
         case "epoll_wait":
             return Decoded(result, out=_epolled(out[1], result))
-        case "socketpair" | "pipe":
+        case "socketpair" | "pipe" | "pipe2":
             pair = out[3] if call.name == "socketpair" else out[0]
             return Decoded(result, descriptors=tuple(struct.unpack("=ii", pair)) if pair else ())
         case "fcntl" if _number(call.arguments[1]) in (constant("F_DUPFD"), constant("F_DUPFD_CLOEXEC")):
@@ -185,8 +198,10 @@ def _ioctl(call: Call, raw: bytes | None) -> Any:
     if raw is None or request in (constant("FIONBIO"), constant("FIOASYNC"), constant("FIOCLEX"), constant("FIONCLEX")):
         return None
     if len(raw) < IFREQ_SIZE:
-        return unpack_int(raw)
-    body = raw[16:]
+        return unpack_int(raw[:4])
+    if request == constant("SIOCGIFNAME"):
+        return raw[:IFNAMSIZ].split(b"\0")[0].decode(errors="backslashreplace")
+    body = raw[IFNAMSIZ:]
     if request == constant("SIOCGIFADDR"):
         return sockaddr.unpack(body[:16]).rpartition(":")[0]
     if request == constant("SIOCGIFHWADDR"):

@@ -77,7 +77,7 @@ buffers = st.builds(Text, st.binary(max_size=12)) | st.builds(Buffer, st.integer
 descriptors = st.builds(Name, names) | st.builds(Number, st.integers(-1, 999))
 flags = st.builds(lambda name: Constant((name,)), constants)
 
-calls: st.SearchStrategy[Call] = st.one_of(
+plain_calls: st.SearchStrategy[Call] = st.one_of(
     st.builds(lambda fd, address: Call("bind", (fd, address)), descriptors, addresses()),
     st.builds(lambda fd, data, flag: Call("send", (fd, data, flag)), descriptors, buffers, flags),
     st.builds(lambda name, fd: Call("accept", (fd,), (), (name,)), names, descriptors),
@@ -90,6 +90,9 @@ calls: st.SearchStrategy[Call] = st.one_of(
         st.builds(Rights, st.lists(names, max_size=2).map(tuple)),
     ),
     st.builds(lambda fd, value: Call("setsockopt", (fd, Number(1), Number(2), value)), descriptors, simple_values),
+)
+calls = plain_calls | st.builds(
+    lambda call, time: Call("after", (Number(time), call)) if time else Call("child", (call,)), plain_calls, st.integers(0, 500)
 )
 
 outs = st.none() | st.sampled_from(["0", "POLLIN|POLLHUP", '"took in"', "{linger:1,2}", "10.0.0.1:*", "flags=0"])

@@ -56,6 +56,14 @@ def test_a_program_must_end_well_unless_said() -> None:
     assert parse_step("run true") == RunText(("true",), "", Result("value", value=0))
 
 
+def test_a_call_may_be_what_another_one_is_about() -> None:
+    put_off = parse_step("after(200, a=accept(l)) -> 0")
+    assert put_off == CallText(Call("after", (Number(200), Call("accept", (Name("l"),), (), ("a",)))), "", Result("value", value=0))
+    inside = parse_step('child(send(s, "x", 0)) -> signal SIGPIPE')
+    assert isinstance(inside, CallText)
+    assert inside.call.inner == Call("send", (Name("s"), Text(b"x"), Number(0)))
+
+
 def test_arguments_by_name_stay_by_name() -> None:
     step = parse_step("sendmsg(s, buf(8), 0, addr=@b, addrlen=1, control=rights(c, d))")
     assert isinstance(step, CallText)
@@ -178,6 +186,12 @@ WRONG = [
     ('sendmsg(a, "x", 0, contrl=1)', 19, 'did you mean "control"?'),
     ("NULL = socket(1, 2)", 0, "choose another name"),
     ("poll(a, POLLIN, b, 5)", 0, "it is written poll(fd, events[, fd, events ...], timeout)"),
+    ("after(5, 6)", 9, "write for example after(200, write(c, buf(1))) or child(close(s))"),
+    ("child(clos(s))", 6, 'did you mean "close"?'),
+    ("child(child(close(s)))", 6, ""),
+    ("child(p=fork())", 6, ""),
+    ("after(close(s))", 0, "it is written after(time, call)"),
+    ('sleep("a")', 6, "time is a number of milliseconds"),
     ("join", 4, ""),
     ("run", 3, 'write for example run nc -l 8080, or run sh -c "..."'),
     ("", 0, "write for example s = socket(AF_INET, SOCK_STREAM, 0)"),

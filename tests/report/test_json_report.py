@@ -11,6 +11,14 @@ def test_what_is_written_is_read_again_without_loss() -> None:
     assert report.loads(report.dumps(results.EVERYTHING)) == results.EVERYTHING
 
 
+def test_what_was_played_again_and_which_rules_were_taken_is_written() -> None:
+    whole = msgspec.structs.replace(results.result(results.AGAIN), covered=(results.COVERED,))
+    assert report.loads(report.dumps(whole)) == whole
+    written = json.loads(report.dumps(whole))
+    assert written["scenarios"][0]["played_again"] == ["states lost 1 event", "packets lost 7 events"]
+    assert written["covered"] == [{"kind": "TCP transitions", "taken": ["tcp.a"], "untaken": {"tcp.b": "nobody | nothing"}}]
+
+
 def test_the_object_has_the_documented_keys() -> None:
     written = json.loads(report.dumps(results.result(results.FAILED)))
     scenario = written["scenarios"][0]

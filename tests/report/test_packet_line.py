@@ -49,3 +49,13 @@ def test_what_is_no_ip_is_told_by_its_type() -> None:
     data = bytes(12) + b"\x88\xb5" + bytes(46)
     (line,) = shown(Packet(time=0, host="h", interface="lo", direction="in", data=data, length=60))
     assert line == "lo in  ethertype 0x88b5 other len 46"
+
+
+def test_a_syn_inside_a_connection_is_answered_in_the_old_ones_numbers() -> None:
+    lines = shown(
+        tcp(1, 0x02, 5000), tcp(2, 0x12, 9000, 5001), tcp(1, 0x10, 5001, 9001), tcp(1, 0x02, 4000), tcp(2, 0x10, 9001, 5001)
+    )
+    assert lines[3:] == [
+        "eth0 out client:40001 > server:40002 S seq 0 win 1000",
+        "eth0 out server:40002 > client:40001 . seq 1 ack 1 win 1000",
+    ]

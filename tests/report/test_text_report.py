@@ -65,6 +65,18 @@ def test_without_a_wall_time_the_scenarios_own_are_summed() -> None:
     assert text.render(results.result(results.PASSED)).splitlines()[-1] == "1 passed, 0 failed, 0 inconclusive in 0.5 s"
 
 
+def test_what_was_played_again_and_the_rules_that_were_taken_close_the_report() -> None:
+    whole = msgspec.structs.replace(results.result(results.AGAIN), covered=(results.COVERED,))
+    assert text.render(whole, elapsed=1.0).partition("refused ")[2].partition("\n\n")[2] == (
+        "Played again, since evidence was lost, which decides nothing:\n"
+        "  again: states lost 1 event; then packets lost 7 events\n"
+        "\n"
+        "Not tested, since nothing can test it: 1 of the model's statements (netlab-ns model).\n"
+        "TCP transitions: 1 of 2 taken.\n"
+        "1 passed, 0 failed, 0 inconclusive in 1.0 s\n"
+    )
+
+
 def test_no_line_is_wider_than_asked_for_and_no_word_is_lost() -> None:
     wrapped = text.render(results.EVERYTHING, elapsed=3.21, width=50)
     assert max(map(len, wrapped.splitlines())) <= 50

@@ -37,6 +37,7 @@ from netlab.timeline.observations import (
     SystemCall,
     TcpInfo,
 )
+from netlab.timeline.streams import packets_of
 from netlab.timeline.timeline import Node, Timeline
 
 NODES = {
@@ -46,6 +47,10 @@ NODES = {
 ENTRY = SocketEntry(protocol="tcp", state="LISTEN", local=(SERVER, 80), remote=("0.0.0.0", 0), inode=5)
 
 ENDS: dict[str, Any] = {"local": (CLIENT, 1), "remote": (SERVER, 2)}
+ENDS_SHOWN = [
+    "client:1 > server:2 S", "server:2 > client:1 S.", "client:1 > server:2 .", "client:1 > server:2 S", "server:2 > client:1 .",
+    "client:1 > server:2 S", "server:2 > client:1 S.",
+]  # fmt: skip
 PROCESS: dict[str, Any] = {"host": "h", "pid": 7, "tid": 7, "program": "curl"}
 
 KINDS: tuple[tuple[AnyObservation, str], ...] = (
@@ -148,11 +153,15 @@ def test_every_kind_has_its_line(observation: AnyObservation, line: str) -> None
     assert Lines(Timeline(observations=(observation,), nodes=NODES)).line(0) == line
 
 
-def packets(*frames: bytes) -> list[str]:
-    seen = tuple(
+def sent(*frames: bytes) -> tuple[Packet, ...]:
+    return tuple(
         Packet(time=time, host="client", interface="eth0", direction="out", data=frame, length=len(frame), checksum_valid=False)
         for time, frame in enumerate(frames)
     )
+
+
+def packets(*frames: bytes) -> list[str]:
+    seen = sent(*frames)
     lines = Lines(Timeline(observations=seen, nodes=NODES))
     return [lines.line(index).removeprefix("eth0 out ") for index in range(len(seen))]
 
@@ -169,8 +178,27 @@ def test_sequence_numbers_count_from_each_connections_own_syn_also_when_its_port
         "server:2 > client:1 S. seq 0 ack 1 win 65535",
         "client:1 > server:2 . seq 1 ack 1 win 65535",
         "client:1 > server:2 S seq 0 win 65535",
-        "client:1 > server:2 F. seq 1 ack 0 win 65535",
+        "client:1 > server:2 F. seq 1 ack 500 win 65535",  # of the new connection no SYN of the server's was seen
     ]
+
+
+def test_what_is_shown_is_what_is_judged() -> None:
+    """An old SYN inside a connection: who answers it counts as before, and only what goes along with a new one counts anew."""
+    seen = [
+        segment(CLIENT, SERVER, 1, 2, 0x02, 5000),
+        segment(SERVER, CLIENT, 2, 1, 0x12, 900, 5001),
+        segment(CLIENT, SERVER, 1, 2, 0x10, 5001, 901),
+        segment(CLIENT, SERVER, 1, 2, 0x02, 4000),
+        segment(SERVER, CLIENT, 2, 1, 0x10, 901, 5001),
+        segment(CLIENT, SERVER, 1, 2, 0x02, 8000),
+        segment(SERVER, CLIENT, 2, 1, 0x12, 70, 8001),
+    ]
+    judged = [one.numbers for one in packets_of(sent(*seen))]
+    assert packets(*seen) == [
+        f"{ends} seq {numbers.seq}{'' if numbers.ack is None else f' ack {numbers.ack}'} win 65535"
+        for ends, numbers in zip(ENDS_SHOWN, judged, strict=True)
+    ]
+    assert [(one.seq, one.ack) for one in judged[3:]] == [(0, None), (1, 1), (0, None), (0, 1)]
 
 
 def test_without_a_syn_they_are_absolute_and_foreign_addresses_stay_as_they_are() -> None:

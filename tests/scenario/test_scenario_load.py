@@ -211,6 +211,22 @@ def test_rights_name_what_is_received(load: Load) -> None:
     )
 
 
+def test_a_call_within_a_call_knows_the_same_names(load: Load) -> None:
+    steps = "  - client: l = socket(AF_INET, SOCK_STREAM, 0)\n"
+    load(
+        HEAD
+        + steps
+        + "  - client: after(5, a=accept(l))\n  - client: A = addr(l)\n  - client: child(bind(l, @A:port0))\n  - client: close(a)\n"
+    )
+    assert errors(load, HEAD + steps + "  - client: child(close(d))\n") == ['4:25: client has nothing called "d" by now']
+
+
+def test_how_an_option_is_read_is_nobodys_name(load: Load) -> None:
+    steps = "  - client: s = socket(AF_INET, SOCK_STREAM, 0)\n"
+    for how in ("errno", "len, 1", "BUF, 4", "str"):
+        load(HEAD + steps + f"  - client: getsockopt(s, SOL_SOCKET, SO_ERROR, {how})\n")
+
+
 def test_a_wrong_step_does_not_make_its_names_unknown(load: Load) -> None:
     text = HEAD + "  - client: c = soket(AF_INET, SOCK_STREAM, 0)\n  - client: close(c)\n  - server: close(c)\n"
     assert errors(load, text) == [

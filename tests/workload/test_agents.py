@@ -124,6 +124,26 @@ def test_a_process_that_a_signal_ended_says_which(agent: AgentProcess) -> None:
         call(agent, "kill", 9)
 
 
+@pytest.mark.parametrize(("name", "argument", "status"), [("exit", 7, 7), ("exit", 0, 0), ("kill", 9, -9)])
+def test_how_a_forked_process_ended_is_known(agent: AgentProcess, name: str, argument: int, status: int) -> None:
+    child, _ = agent.fork("host/p")
+    for again in (name, "close"):  # who asks a second time gets the same answer
+        with pytest.raises(ProcessGone) as gone:
+            call(child, again, argument)
+        assert gone.value.status == status
+    child.close()
+
+
+def test_how_a_process_ended_whose_parent_has_gone_is_not_known(agent: AgentProcess) -> None:
+    child, _ = agent.fork("host/p")
+    with pytest.raises(ProcessGone, match="status -9"):
+        call(agent, "kill", 9)
+    with pytest.raises(ProcessGone) as gone:
+        call(child, "exit", 3)
+    assert gone.value.status is None
+    child.close()
+
+
 def test_where_another_user_does_not_exist_the_claim_is_inconclusive() -> None:
     said = netlab("conform", "--claim", "reuseport-all-must-set", rootless=True)
     assert (said.returncode, "INCONCLUSIVE" in said.stdout, "host has no user 65534" in said.stdout) == (3, True, True)

@@ -5,7 +5,7 @@ import signal
 import socket
 import stat
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -128,6 +128,15 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("ioctl(s,FIONREAD)", [*ints(3, 0x541B), int_pointer(0)]),
     ("ioctl(s,FIONBIO,1)", [*ints(3, 0x5421), int_pointer(1)]),
     ("ioctl(s,SIOCGIFFLAGS,if:lo)", [*ints(3, 0x8913), ["inout", b"lo" + bytes(38)]]),
+    ("ioctl(s,SIOCGIFNAME,if:eth0)", [*ints(3, 0x8910), ["inout", bytes(16) + struct.pack("=i", 2) + bytes(20)]]),
+    ("ioctl(s,SIOCGIFCONF)", [*ints(3, 0x8912), ["inout", bytes(16)]]),
+    ("setsockopt(s,SOL_SOCKET,SO_BINDTODEVICE,if:eth0)", [*ints(3, 1, 25), ["in", b"eth0\0"], ["int", 5]]),
+    ("setsockopt(v6,IPPROTO_IPV6,IPV6_MULTICAST_IF,if:eth0)", [*ints(5, 41, 17), ["in", struct.pack("=i", 2)], ["int", 4]]),
+    ("setsockopt(s,IPPROTO_IP,IP_UNICAST_IF,if:eth0)", [*ints(3, 0, 50), ["in", b"\0\0\0\2"], ["int", 4]]),
+    ("getsockopt(s,SOL_SOCKET,SO_KEEPALIVE,BUF,BADPTR)", [*ints(3, 1, 9), ["out", 4], ["bad"]]),
+    ("getsockopt(s,SOL_SOCKET,SO_KEEPALIVE,len,1)", [*ints(3, 1, 9), ["out", 4], int_pointer(1)]),
+    ("access(unix:f,W_OK)", [["in", b"f\0"], ["int", 2]]),
+    ("chmod(\"f\",0644)", [["in", b"f\0"], ["int", 0o644]]),
     ("setsockopt(s,SOL_SOCKET,SO_OOBINLINE,0,0)", [*ints(3, 1, 10), ["in", bytes(4)], ["int", 0]]),
     ("setsockopt(s,SOL_SOCKET,SO_SNDBUFFORCE,-256)", [*ints(3, 1, 32), ["in", struct.pack("=i", -256)], ["int", 4]]),
     ("setsockopt(s,SOL_SOCKET,SO_LINGER,{linger:1,10})", [*ints(3, 1, 13), ["in", struct.pack("=ii", 1, 10)], ["int", 8]]),
@@ -183,6 +192,8 @@ def test_messages() -> None:
     assert own.args[1][1]["control"] == cmsg(1, 2, struct.pack("=iII", 20, 1, 2))
     bad = encoded("sendmsg(u,BADPTR#9,0,addr=unix:d,control=BADPTR)")
     assert bad.args[1] == ["msg", {"name": b"\x01\0d\0", "iov": [["bad", 9]], "control": ["bad"], "flags": 0}]
+    nowhere = encoded("sendmsg(s,#1,0,addr=BADPTR,addrlen=9)")
+    assert nowhere.args[1][1]["name"] == ["bad", 9]
     received = encoded("recvmsg(u,buf(5),0)")
     assert received.args[1] == ["msg", {"name": 128, "iov": [["out", 5]], "control": 512, "flags": 0}]
     several = encoded('sendmsg(u,iov("ab",buf(3),NULL[4]),0)')
@@ -294,3 +305,24 @@ def test_new_descriptors_come_in_the_order_of_their_names() -> None:
 def test_a_failed_call_has_only_its_errno() -> None:
     decoded = decode(call_of("accept(s)"), -1, 11, [None, bytes(128), struct.pack("=i", 128)])
     assert (decoded.result, decoded.errno, decoded.out, decoded.descriptors) == (-1, "EAGAIN", None, ())
+
+
+def test_a_call_that_another_process_or_a_later_moment_makes_is_encoded_as_itself() -> None:
+    plain = encoded("write(s,#2)")
+    assert encoded("child(write(s,#2))") == replace(plain, in_child=True)
+    assert encoded("after(200,write(s,#2))") == replace(plain, delay=200)
+    assert decode(call_of("child(recv(s,buf(3)))"), 2, 0, [None, b"ab\0", None, None]).out == '"ab"'
+    assert decode(call_of("child(close(s))"), -1, 9, [None]).errno == "EBADF"
+    # What a child has opened has no number here.
+    assert decode(call_of("child(dup(s))"), 7, 0, [None]).descriptors == ()
+    with pytest.raises(MarshalError, match="after: -1 milliseconds"):
+        encoded("after(-1,write(s,#2))")
+
+
+def test_an_address_and_a_state_are_asked_for_and_told_as_such() -> None:
+    assert encoded("A=addr(s)") == Encoded("getsockname", [["int", 3], ["out", 128], int_pointer(128)], "int")
+    told = decode(call_of("A=addr(s)"), 0, 0, [None, V4 + bytes(112), struct.pack("=I", 16)])
+    assert (told.out, told.address, told.descriptors) == ("127.0.0.1:7000", V4, ())
+    assert encoded("tcp_state(s)") == Encoded("getsockopt", [*ints(3, 6, 11), ["out", 8], int_pointer(1)], "int")
+    assert decode(call_of("tcp_state(s)"), 0, 0, [None, None, None, b"\x0a" + bytes(7), None]).out == "LISTEN"
+    assert decode(call_of("z=lowest_free()"), 5, 0, []).descriptors == (5,)

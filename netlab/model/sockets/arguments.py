@@ -106,7 +106,8 @@ def read_address(written: SocketAddress, world: World, process: str, version: in
         case "ip":
             address = ip_address(written.host.partition("%")[0])
             family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-            return Address(int(family), _canonical(written.host), written.port, length=written.length)
+            scope = _scope(written.host, world, process)
+            return Address(int(family), _canonical(written.host), written.port, length=written.length, scope=scope)
         case "unix":
             kind = {"unixfamilyonly": "unnamed"}.get(written.variant, written.variant)
             return Address(int(socket.AF_UNIX), written.host, kind=kind, length=written.length)
@@ -117,6 +118,12 @@ def read_address(written: SocketAddress, world: World, process: str, version: in
         case "interface":
             return written.interface
     return _node(written, world, process, version)
+
+
+def _scope(host: str, world: World, process: str) -> int:
+    """The interface's number that follows a %, of a name or as it is; 0 without one (RFC 4007 11)."""
+    zone = host.partition("%")[2]
+    return int(zone) if zone.isdecimal() else world.hosts[world.processes[process].host].interfaces.get(zone, 0)
 
 
 def _canonical(host: str) -> str:

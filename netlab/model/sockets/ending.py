@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 
+import msgspec
+
 from netlab.model.sockets.world import World
 
 End = Callable[[World, int], World]
@@ -36,3 +38,10 @@ def closed(world: World, process: str, fd: int) -> World:
     """The world after a descriptor was closed, whatever that ends (POSIX close())."""
     world, number = world.released(process, fd)
     return ended(world, number) if number else world
+
+
+def process_ended(world: World, process: str) -> World:
+    """The world after a process has ended: all its descriptors are closed (POSIX _Exit())."""
+    for fd in sorted(world.processes[process].table):
+        world = closed(world, process, fd)
+    return world.with_process(process, msgspec.structs.replace(world.processes[process], alive=False))

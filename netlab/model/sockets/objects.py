@@ -19,7 +19,8 @@ class Address(msgspec.Struct, frozen=True):
     """A socket address. ``family`` is its number (AF_INET ...); ``host`` an IP in canonical text, or a UNIX name.
 
     ``port`` below 0 is a port that the kernel chose and nobody has told yet: equal only to itself (World.port may know it by now).
-    ``kind`` says what a UNIX name is: "path", "abstract" or "unnamed". ``length`` is the explicit addrlen, None for the right one.
+    ``kind`` says what a UNIX name is: "path", "abstract" or "unnamed"; an abstract one that the kernel chose has such a port, too.
+    ``length`` is the explicit addrlen, None for the right one.
     ``scope`` is sin6_scope_id.
     """
 
@@ -37,7 +38,9 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     ``sent`` bytes were taken by the sender's calls; at least ``arrived`` of them are in the receiver's queue or read; ``read`` were
     read. ``data`` are the bytes from number ``read`` on, None where they are not known. ``end`` is what follows the data:
     "" (open), "fin" or "rst"; ``ended`` is how much of that has certainly arrived: "" or the same word.
-    ``urgent`` is the number of the byte that the urgent mark is behind, None without one.
+    ``urgent`` is the number of the byte that MSG_OOB sent last (the urgent mark is before it), None without one or once the reader
+    is past it; ``urgent_read`` says that MSG_OOB took it. ``acked`` bytes are certainly acknowledged (Nagle's algorithm holds small
+    ones back behind unacknowledged ones). ``full``: nothing more is taken until the reader makes room.
     """
 
     sent: int = 0
@@ -47,6 +50,9 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     end: Literal["", "fin", "rst"] = ""
     ended: Literal["", "fin", "rst"] = ""
     urgent: int | None = None
+    urgent_read: bool = False
+    acked: int = 0
+    full: bool = False
 
     @property
     def queued(self) -> int:
@@ -62,21 +68,26 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """A stream between two sockets. ``ends`` are the sockets' ids: who connected (or the pair's first), who was connected to.
 
-    An end is 0 where no socket is behind it yet (accept() will make it) or any more. ``flows[0]`` is what the first end sends.
-    ``stage`` is how far the handshake may be: "syn" (sent), "refused", "answered" (the first end may know that it is established),
-    "queued" (the listener's queue has it), "accepted"; a pair of socketpair() is "accepted". ``listener`` is its listener's id.
+    An end is 0 where no socket is behind it yet or any more. ``flows[0]`` is what the first end sends.
+    ``stage`` is how far the handshake is: "syn" (sent), "refused",
+    "received" (there is a child in SYN-RECEIVED, the SYN-ACK is under way), "answered" (the first end knows that it is established),
+    "queued" (the listener's queue has it), "accepted"; a pair of socketpair() is "accepted". ``listener`` is its listener's id. A
+    child is an object from "received" on, though no descriptor refers to it before accept(). ``dropped``: the listener took no notice
+    (it was full; TCP_DEFER_ACCEPT), and what it missed comes again after a second or more.
     """
 
     ends: tuple[int, int]
     flows: tuple[Flow, Flow] = (Flow(), Flow())
-    stage: Literal["syn", "refused", "answered", "queued", "accepted"] = "accepted"
+    stage: Literal["syn", "refused", "received", "answered", "queued", "accepted"] = "accepted"
     listener: int = 0
+    dropped: bool = False
 
 
 class Datagram(msgspec.Struct, frozen=True, kw_only=True):
     """One message with its bounds. ``data`` is None where its bytes are not known; ``rights`` are descriptions passed with it.
 
-    ``certain`` is false while it may still be on the way, or may have been lost.
+    ``certain`` is false while it may still be on the way, or may have been lost. ``sender`` is the id of the UNIX socket that sent
+    it, 0 for any other.
     """
 
     size: int
@@ -85,6 +96,7 @@ class Datagram(msgspec.Struct, frozen=True, kw_only=True):
     rights: tuple[int, ...] = ()
     control: tuple[Any, ...] = ()
     certain: bool = True
+    sender: int = 0
 
 
 class Socket(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +107,12 @@ class Socket(msgspec.Struct, frozen=True, kw_only=True):
     ``error`` is the pending error (SO_ERROR), by name. ``accepting`` are connections that wait for accept(), in order, of a
     listener with ``backlog``. ``queue`` are messages that wait (datagram, seqpacket, raw). ``options`` are values that
     setsockopt() gave, by (level, option). ``note`` is whatever one kind of socket needs besides, by name.
+
+    TCP: ``shut_read`` and ``shut_write`` are what Linux keeps: the peer's FIN shuts the reading side, too, and the end of a connection
+    both. Its notes: "phase" ("connecting", "connected" or "ended", from which connect() never works again; unconnected without it),
+    "done" (a FIN came, all later reads give 0), "released" (the port went back to the kernel though getsockname() still tells it: it
+    is in nobody's way, and bind() may name the socket anew), "orphan" (no descriptor refers to it any more: a connection that ends by
+    itself, one in TIME-WAIT; it still holds its port). What a program holds is CLOSED while its connection is in TIME-WAIT.
     """
 
     host: str
@@ -124,25 +142,34 @@ class Socket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pipe(msgspec.Struct, frozen=True, kw_only=True):
-    """One end of pipe(): ``other`` is the other end's id, ``flow`` what is in it (kept by the reading end)."""
+    """One end of pipe(): ``other`` is the other end's id (0 when it has ended), ``flow`` what is in it (kept by the reading end).
+
+    ``pages`` is how what is in it lies in pages (kept by the reading end, too): of each, where its data ends, and how much is left.
+    """
 
     writes: bool
     other: int = 0
     flow: Flow = Flow()
+    pages: tuple[tuple[int, int], ...] = ()
     kind: Kind = "pipe"
 
 
 class Epoll(msgspec.Struct, frozen=True, kw_only=True):
-    """An epoll set: (descriptor, description's id) to (events, data)."""
+    """An epoll set: (descriptor, description's id) to (events, data).
+
+    ``told`` is what an edge-triggered member looked like when it was last told of, by the same keys; None where it may have been.
+    """
 
     watched: Mapping[tuple[int, int], tuple[int, int]] = {}
+    told: Mapping[tuple[int, int], Any] = {}
     kind: Kind = "epoll"
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """Anything else that open() gives: its path, and whether it may be read and written."""
+    """Anything else that open() gives: its path, and what it is: "null", "zero", "full" (devices), "directory", "regular" or ""."""
 
     path: str = ""
+    what: str = ""
     kind: Kind = "file"
 
 

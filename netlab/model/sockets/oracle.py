@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from netlab.model.sockets.arriving import arrivals, concerned
+from netlab.model.sockets.ending import ended, process_ended
 from netlab.model.sockets.forgetting import forget
 from netlab.model.sockets.outcomes import Outcome, Seen
 from netlab.model.sockets.rules import Profile, Rule
@@ -18,6 +19,8 @@ from netlab.model.sockets.tables import Allowed, allowed
 from netlab.model.sockets.world import Pending, World
 from netlab.notation.calls import Call
 
+IN_CHILD = "in a child"
+"""The note of an outcome that ends a process which was made for the call only (``child``), and not the caller."""
 MOST_WORLDS = 256
 """More than this many worlds at a time are not followed: what comes then is not judged (and said so), never judged wrongly."""
 
@@ -103,7 +106,7 @@ class Oracle:
             for one in found:
                 taken = chosen(one.outcome, one.outcome.world if effective else world)
                 for each in taken:
-                    after.append(_ended(one.outcome, world, effective, pending, each, number))
+                    after.append(_buried(_ended(one.outcome, world, effective, pending, each, number), one, pending))
                     rules.append(one.rule)
                 if not taken:
                     possible.setdefault(f"{one.rule.id} {one.outcome.shown()}", Possible(rule=one.rule, shown=one.outcome.shown()))
@@ -162,7 +165,15 @@ class Oracle:
     def _allowed(self, world: World, pending: Pending, at: int) -> Sequence[Allowed] | None:
         waited = at - pending.began if at and pending.began else None
         return possible_now(
-            world, pending.process, pending.call, self.profile, resumed=pending.entered, note=pending.note, waited=waited, at=at
+            world,
+            pending.process,
+            pending.call,
+            self.profile,
+            resumed=pending.entered,
+            note=pending.note,
+            waited=waited,
+            at=at,
+            held=pending.held,
         )
 
     def orders(self, number: int) -> list[World]:
@@ -211,17 +222,24 @@ def possible_now(
     note: object = None,
     waited: int | None = None,
     at: int = 0,
+    held: int = 0,
 ) -> Sequence[Allowed] | None:
     """What may come of a call, whatever of what is under way has arrived; a call that blocks may also go on when that arrives.
 
     None where the model does not know. "blocks" is among the outcomes of a call that only waits for what is under way, too:
     ``lasting`` tells it from one that stays blocked until somebody does something.
     """
-    first = Situation(world, process, call, resumed=resumed, note=note, waited=waited, at=at)
+
+    def situated(some: World, resumed: bool, note: object) -> Situation:
+        return Situation(some, process, call, resumed=resumed, note=note, waited=waited, at=at, held=held)
+
+    first = situated(world, resumed, note)
     numbers = concerned(world, process, tuple(_descriptors(first)))
+    if held and first.socket_id and first.socket_id not in numbers:
+        numbers = (*numbers, first.socket_id)
     found: list[Allowed] = []
     for before in arrivals(world, numbers):
-        situation = first if before is world else Situation(before, process, call, resumed=resumed, note=note, waited=waited, at=at)
+        situation = first if before is world else situated(before, resumed, note)
         some = allowed(situation, profile)
         if some is None:
             return None
@@ -230,7 +248,7 @@ def possible_now(
             if one.outcome.kind != "blocks":
                 continue
             for after in arrivals(one.outcome.world, numbers):
-                later = Situation(after, process, call, resumed=True, note=one.outcome.note, waited=waited, at=at)
+                later = situated(after, True, one.outcome.note)
                 found += [again for again in allowed(later, profile) or () if again.outcome.kind != "blocks"]
     return found
 
@@ -269,8 +287,24 @@ def _begun(world: World, number: int, process: str, call: Call, at: int) -> Worl
 
 def _entered(world: World, number: int, pending: Pending, answer: Allowed | None, note: object) -> World:
     world = world.copy()
-    world.pending[number] = msgspec.structs.replace(pending, entered=True, answer=answer, note=note)
+    held = pending.held
+    if answer is None and not held:
+        descriptor = Situation(world, pending.process, pending.call).descriptor
+        if descriptor is not None and pending.call.name != "close":
+            held = descriptor.description
+            old = world.descriptions[held]
+            world.descriptions[held] = msgspec.structs.replace(old, references=old.references + 1)
+    world.pending[number] = msgspec.structs.replace(pending, entered=True, answer=answer, note=note, held=held)
     return world
+
+
+def _let_go(world: World, held: int) -> World:
+    """The world in which a call that blocked keeps its description open no longer."""
+    if held not in world.descriptions:
+        return world
+    world = world.copy()
+    last = world.dropped(held)
+    return ended(world, last) if last else world
 
 
 def _without(world: World, number: int) -> World:
@@ -285,7 +319,19 @@ def _ended(outcome: Outcome, world: World, effective: bool, pending: Pending, se
     after = after.copy()
     after.pending.pop(number, None)
     _bind(after, pending, outcome, seen)
-    return after
+    return _let_go(after, pending.held) if pending.held else after
+
+
+def _buried(world: World, one: Allowed, pending: Pending) -> World:
+    """The world after a call that may have ended its process: all that it had open is closed, and its other calls end with it."""
+    if one.outcome.kind != "ends" or one.outcome.note == IN_CHILD:
+        return world
+    world = process_ended(world, pending.process)
+    for number, other in tuple(world.pending.items()):
+        if other.process == pending.process:
+            world = _let_go(world, other.held).copy()
+            world.pending[number] = msgspec.structs.replace(other, entered=True, answer=one, held=0)
+    return world
 
 
 def _bind(world: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
@@ -297,7 +343,10 @@ def _bind(world: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
     numbers = outcome.note if isinstance(outcome.note, tuple) else (seen.result,)
     names = dict(process.names)
     names.update(zip(binds, numbers, strict=False))
-    world.processes[pending.process] = msgspec.structs.replace(process, names=names)
+    if not numbers:
+        return
+    saved = {name: address for name, address in process.saved.items() if name not in binds}
+    world.processes[pending.process] = msgspec.structs.replace(process, names=names, saved=saved)
 
 
 def _nothing(pending: Pending, seen: Seen | None, possible: dict[str, Possible]) -> Inconsistency:

@@ -4,6 +4,7 @@ An outcome is what a rule allows, with bounds where more than one thing is allow
 agree is decided here, and nothing else.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
@@ -139,9 +140,11 @@ class AnAddress(msgspec.Struct, frozen=True):
         if self.address is None:
             return out in ("", "unixfamilyonly")
         wanted = write_address(self.address, world)
-        if not wanted.endswith(":*"):
+        if world.port(self.address.port) >= 0:
             return out == wanted
         host, _, port = out.rpartition(":")
+        if self.address.family == _UNIX:
+            return host == "abstract" and _AUTOMATIC.fullmatch(port) is not None
         return host == wanted[:-2] and port.isdigit() and int(port) > 0
 
     def shown(self, world: World) -> Any:
@@ -273,6 +276,9 @@ def write_address(address: Address, world: World) -> str:
     if address.family == _UNIX:
         if address.kind in ("", "unnamed"):
             return "unixfamilyonly"
+        if address.port < 0:
+            number = world.port(address.port)
+            return "abstract:*" if number < 0 else f"abstract:{number:05x}"
         return f"abstract:{address.host}" if address.kind == "abstract" else f"unix:{address.host}"
     port = world.port(address.port)
     shown = "*" if port < 0 else str(port)
@@ -292,9 +298,12 @@ def learning(address: Address | None) -> Learn | None:
         if not isinstance(seen.out, str) or world.port(address.port) >= 0:
             return world
         port = seen.out.rpartition(":")[2]
+        if address.family == _UNIX:
+            return world.learnt(address.port, int(port, 16)) if _AUTOMATIC.fullmatch(port) else world
         return world.learnt(address.port, int(port)) if port.isdigit() else world
 
     return learn
 
 
 _UNIX, _INET, _INET6 = 1, 2, 10
+_AUTOMATIC = re.compile("[0-9a-f]{5}")  # the abstract name that the kernel chooses (unix(7), Autobind feature)

@@ -75,6 +75,8 @@ class _Predicting:
         if result.form == "blocks" or (result.form in ("success", "any") and shown.allowed == ({"blocks": True},)):
             return msgspec.structs.replace(shown, contradicted=self._oracle.blocked(number).inconsistency is not None)
         found = self._oracle.assume(number, _as_asserted(result, self._oracle.worlds[0], step))
+        if call.name == "after" and call.inner is not None:
+            self._oracle.start(getattr(step, "process", ""), call.inner)
         return msgspec.structs.replace(shown, contradicted=found.inconsistency is not None)
 
     def _shown(self, step: AnyStep, number: int, call: Call) -> Prediction:
@@ -100,7 +102,13 @@ class _Predicting:
                 found.append((pending.answer, pending.process))
                 continue
             some = possible_now(
-                world, pending.process, pending.call, self._oracle.profile, resumed=pending.entered, note=pending.note
+                world,
+                pending.process,
+                pending.call,
+                self._oracle.profile,
+                resumed=pending.entered,
+                note=pending.note,
+                held=pending.held,
             )
             if some is None:
                 return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netlab.model.sockets.arguments import Argument, read_arguments
-from netlab.model.sockets.objects import Connection, Flow, Object, Socket
+from netlab.model.sockets.objects import Connection, Flow, Object, Socket, Unknown
 from netlab.model.sockets.world import Description, Descriptor, Host, Process, World
 from netlab.notation.calls import Call
 from netlab.notation.constants import constant
@@ -16,11 +16,12 @@ class Situation:
     ``args`` has the arguments by the names of netlab.notation.signatures (one left out has the default there, None for a pointer);
     ``resumed`` is true for a call that blocked and may now go on, with ``note`` from the outcome that let it block; ``waited`` is
     how long it has been inside, in ns, None where that is not known; ``at`` is the time (ns) at which it returns, 0 if unknown.
-    ``fd`` is the descriptor that the call is about, -1 for none.
+    ``fd`` is the descriptor that the call is about, -1 for none. ``found`` is what a guard found out, for the rules after it.
+    ``held`` is the description that a call which blocked has kept open, 0 for none: then it is about that one.
     """
 
     __slots__ = (
-        "args", "at", "call", "description", "descriptor", "fd", "note", "object", "process", "process_name", "resumed",
+        "args", "at", "call", "description", "descriptor", "fd", "found", "note", "object", "process", "process_name", "resumed",
         "socket_id", "waited", "world",
     )  # fmt: skip
 
@@ -34,15 +35,17 @@ class Situation:
         note: Any = None,
         waited: int | None = None,
         at: int = 0,
+        held: int = 0,
     ) -> None:
         self.world, self.call, self.resumed, self.note = world, call, resumed, note
         self.waited, self.at = waited, at
+        self.found: Any = None
         self.process_name = process
         self.process: Process = world.processes[process]
         self.args: Mapping[str, Argument] = read_arguments(call, world, process)
         fd = self.args.get("fd", -1)
         self.fd = fd if isinstance(fd, int) else -1
-        self.descriptor: Descriptor | None = self.process.table.get(self.fd)
+        self.descriptor: Descriptor | None = Descriptor(held) if held in world.descriptions else self.process.table.get(self.fd)
         self.description: Description | None = None
         self.object: Object | None = None
         self.socket_id = 0
@@ -50,6 +53,8 @@ class Situation:
             self.description = world.descriptions[self.descriptor.description]
             self.socket_id = self.description.object
             self.object = world.objects[self.socket_id]
+        elif not self.process.whole and self.fd >= 0 and self.fd not in self.process.gone:
+            self.object = Unknown(why="nobody told what this descriptor is")
 
     @property
     def host(self) -> Host:
@@ -114,7 +119,7 @@ class Situation:
     @property
     def descriptor_free(self) -> int | None:
         """The number that a new descriptor gets; None where that is not known."""
-        return self.process.lowest_free() if self.process.whole else None
+        return self.process.lowest_free() if self.process.whole or self.process.told else None
 
 
 _O_NONBLOCK = constant("O_NONBLOCK")

@@ -64,8 +64,8 @@ def modelled_calls() -> frozenset[str]:
 
 
 _FROM_THE_NETWORK = frozenset({
-    "accept", "accept4", "connect", "send", "sendto", "sendmsg", "recv", "recvfrom", "recvmsg", "read", "write", "shutdown", "ioctl",
-    "getpeername", "fill", "tcp_state",
+    "accept", "accept4", "connect", "send", "sendto", "sendmsg", "recv", "recvfrom", "recvmsg", "read", "write", "shutdown",
+    "ioctl", "getpeername", "fill", "tcp_state",
 })  # fmt: skip
 _SEVERAL = frozenset({"poll", "select", "epoll_wait"})
 _NETWORK_ERRORS = frozenset({

@@ -23,6 +23,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     """A network namespace: its own addresses, the networks that it has a route to, by family a default route or none.
 
     ``interfaces`` are its interfaces' names and indexes. ``sysctls`` are those that were set in it ("net.ipv4.tcp_syncookies").
+    ``loopback`` says whether lo is up.
     """
 
     name: str
@@ -31,10 +32,11 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     default: frozenset[int] = frozenset()
     interfaces: Mapping[str, int] = msgspec.field(default_factory=lambda: {"lo": 1})
     sysctls: Mapping[str, str] = {}
+    loopback: bool = True
 
     def owns(self, host: str) -> bool:
-        """Whether an address is one of this host's: 127.0.0.0/8 is, as a whole (ip(7))."""
-        return host in self.addresses or host.startswith("127.")
+        """Whether an address is one of this host's: 127.0.0.0/8 is, as a whole (ip(7)), where lo is up."""
+        return host in self.addresses or (self.loopback and host.startswith("127."))
 
     def reaches(self, host: str) -> bool:
         """Whether there is a route to an address."""
@@ -50,18 +52,24 @@ class Descriptor(msgspec.Struct, frozen=True):
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
-    """An open file description: the object, its status flags, how many descriptors (of any process, or in flight) refer to it."""
+    """An open file description: the object, its status flags, how many descriptors (of any process, or in flight) refer to it.
+
+    ``owner`` gets SIGIO and SIGURG (F_SETOWN), None where that is not known; ``signal`` is sent instead of SIGIO (F_SETSIG).
+    """
 
     object: int
     flags: int = 2  # O_RDWR
     references: int = 1
+    owner: int | None = 0
+    signal: int = 0
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """A call that has been started and whose return has not been seen.
 
     ``entered`` is false until it took effect or blocked. ``answer`` is then the outcome that it will return (oracle.py's), None
-    while it blocks; ``note`` is what the rule that let it block wants to know when it goes on.
+    while it blocks; ``note`` is what the rule that let it block wants to know when it goes on. ``held`` is the description
+    that a call which blocks keeps open, whatever becomes of its number meanwhile (fdget() in fs/file.c); 0 for none.
     """
 
     process: str
@@ -70,13 +78,17 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     entered: bool = False
     answer: object = None
     note: object = None
+    held: int = 0
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
     """A process: its host, its descriptors by number, the scenario's names for them, its limits and identity.
 
-    ``whole`` is false where the table may hold descriptors that nobody told of: the lowest free number is not known then.
-    ``handled`` is what a signal does, by name: "ignore", "handle", "default".
+    ``whole`` is false where the table may hold descriptors that nobody told of: the lowest free number is not known then, but for
+    those in ``told``, which the next descriptors get; and of what is not in the table only the numbers in ``gone`` are surely free.
+    ``handled`` is what a signal does, by name: "ignore", "handle", "default"; ``restarting`` are those handled with SA_RESTART.
+    ``umask`` is None until something tells it; so is ``hard``, RLIMIT_NOFILE's hard limit. ``number`` is what getpid() gives, 0
+    while nobody has told it.
     """
 
     host: str
@@ -84,14 +96,23 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     names: Mapping[str, int] = {}
     saved: Mapping[str, Address] = {}
     whole: bool = True
+    told: tuple[int, ...] = ()
+    gone: frozenset[int] = frozenset()
     files: int = FILES
     uid: int = 0
+    umask: int | None = None
+    restarting: frozenset[str] = frozenset()
+    hard: int | None = None
+    number: int = 0
     handled: Mapping[str, str] = msgspec.field(default_factory=lambda: {"SIGPIPE": "ignore"})
     parent: str = ""
     alive: bool = True
 
     def lowest_free(self, start: int = 0) -> int:
         """The lowest number from ``start`` on that is not open (POSIX dup(), 2.6 File Descriptor Allocation)."""
+        for coming in self.told:
+            if coming not in self.table:
+                return coming
         number = start
         while number in self.table:
             number += 1
@@ -102,7 +123,8 @@ class World(msgspec.Struct, kw_only=True):
     """Everything at one moment. Use the methods to make the next one; nothing changes a world that is there.
 
     ``ports`` has the numbers of ports that the kernel chose (keys below 0), once something told them. ``paths`` are the names in
-    the file systems and in the abstract name space: (host, kind, name) to the id of the socket bound to it, 0 for any other file.
+    the file systems and in the abstract name space: (host, kind, name) to the id of the socket bound to it, 0 for any other file;
+    names.py makes the keys. ``modes`` are files' permission bits (None: not known) and owners, by the same keys.
     """
 
     hosts: Mapping[str, Host]
@@ -113,6 +135,7 @@ class World(msgspec.Struct, kw_only=True):
     pending: dict[int, Pending] = {}
     ports: dict[int, int] = {}
     paths: dict[tuple[str, str, str], int] = {}
+    modes: dict[tuple[str, str, str], tuple[int | None, int]] = {}
     counter: int = 0
     strangers: bool = False
     """Whether packets come and go that no call tells of: hand-driven peers, programs, rules on links, translators. What a socket on
@@ -131,6 +154,7 @@ class World(msgspec.Struct, kw_only=True):
             pending=self.pending.copy(),
             ports=self.ports,
             paths=self.paths,
+            modes=self.modes,
             counter=self.counter,
             strangers=self.strangers,
             certain=self.certain,

@@ -1,12 +1,15 @@
-"""What every call about a descriptor looks at first: that it is open, and that it is a socket."""
+"""What every call about a descriptor looks at first: that it is open, that it is a socket, that its pointers can be read."""
 
-from netlab.model.sockets.rules import NOTHING, Rule, always, fails
+from netlab.model.sockets.addresses import LONGEST, is_unknown, length_in, length_out_of_range, not_readable, pointed
+from netlab.model.sockets.rules import NOTHING, SOCKETS, Rule, always, fails, unmodelled
+from netlab.model.sockets.situation import Situation
+from netlab.notation.values import BadPointer
 
 _ABOUT_SOCKETS = (
     "bind", "listen", "accept", "accept4", "connect", "send", "sendto", "sendmsg", "recv", "recvfrom", "recvmsg", "shutdown",
     "getsockname", "getpeername", "getsockopt", "setsockopt",
 )  # fmt: skip
-_ABOUT_DESCRIPTORS = (*_ABOUT_SOCKETS, "read", "write", "pread", "pwrite", "close", "dup", "ioctl", "fstat", "lseek")
+_ABOUT_DESCRIPTORS = (*_ABOUT_SOCKETS, "read", "write", "close", "dup", "ioctl", "fstat", "lseek")
 _NO_SOCKETS = ("pipe", "epoll", "file")
 
 
@@ -22,7 +25,49 @@ def _no_socket(call: str) -> Rule:
     )
 
 
+def _names_one(s: Situation) -> bool:
+    """Whether the call was given an address: a null pointer means none, whatever length comes with it (send(2))."""
+    value = pointed(s)
+    return value is not None and value != "NONE" and not (isinstance(value, BadPointer) and value.null)
+
+
+def _send_length(s: Situation) -> bool:
+    return _names_one(s) and length_out_of_range(s)
+
+
+def _message_length(s: Situation) -> bool:
+    # A longer one is cut off to the longest (copy_msghdr_from_user() in net/socket.c).
+    return _names_one(s) and length_in(s) < 0
+
+
+def _send_unreadable(s: Situation) -> bool:
+    return _names_one(s) and not_readable(s) and length_in(s) <= LONGEST
+
+
+def _control_unreadable(s: Situation) -> bool:
+    value = s.args.get("control")
+    return isinstance(value, BadPointer) and not value.null
+
+
+_ADDRESSES: tuple[Rule, ...] = (
+    unmodelled("connect.address-unknown", is_unknown, "what address is meant is not known", kinds=SOCKETS),
+    fails("connect.address-length", "EINVAL", length_out_of_range, "no address has such a length",
+          "connect(2); move_addr_to_kernel() in net/socket.c", kinds=SOCKETS),
+    fails("connect.address-unreadable", "EFAULT", not_readable, "the address cannot be read", "connect(2) EFAULT", kinds=SOCKETS),
+    unmodelled("sendto.address-unknown", is_unknown, "what address is meant is not known", kinds=SOCKETS),
+    fails("sendto.address-length", "EINVAL", _send_length, "no address has such a length",
+          "send(2) EINVAL; move_addr_to_kernel() in net/socket.c", kinds=SOCKETS),
+    fails("sendto.address-unreadable", "EFAULT", _send_unreadable, "the address cannot be read", "send(2) EFAULT", kinds=SOCKETS),
+    unmodelled("sendmsg.address-unknown", is_unknown, "what address is meant is not known", kinds=SOCKETS),
+    fails("sendmsg.address-length", "EINVAL", _message_length, "a length is not below 0",
+          "send(2) EINVAL; copy_msghdr_from_user() in net/socket.c", kinds=SOCKETS),
+    fails("sendmsg.address-unreadable", "EFAULT", _send_unreadable, "the address cannot be read", "send(2) EFAULT", kinds=SOCKETS),
+    fails("sendmsg.control-unreadable", "EFAULT", _control_unreadable, "the control messages cannot be read",
+          "send(2) EFAULT; ____sys_sendmsg() in net/socket.c", kinds=SOCKETS),
+)  # fmt: skip
+
 RULES: tuple[Rule, ...] = (
     *(_not_open(call) for call in _ABOUT_DESCRIPTORS),
     *(_no_socket(call) for call in _ABOUT_SOCKETS),
+    *_ADDRESSES,
 )

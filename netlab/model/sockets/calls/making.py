@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from netlab.model.sockets.objects import Connection, Family, Kind, Socket, Type
+from netlab.model.sockets.calls.descriptors import table_full
+from netlab.model.sockets.objects import Address, Connection, Family, Kind, Socket, Type, Unknown
 from netlab.model.sockets.outcomes import NewDescriptor, Outcome
 from netlab.model.sockets.rules import NOTHING, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.notation.constants import constant
+from netlab.notation.values import BadPointer
 
 _CLOEXEC, _NONBLOCK = constant("SOCK_CLOEXEC"), constant("SOCK_NONBLOCK")
 _FLAGS = _CLOEXEC | _NONBLOCK
@@ -21,7 +23,10 @@ _TYPES: dict[int, Type] = {
 }  # fmt: skip
 _UNIX_KINDS: dict[Type, Kind] = {"stream": "unix-stream", "dgram": "unix-dgram", "seqpacket": "unix-seqpacket", "raw": "unix-dgram"}
 _IP, _TCP, _UDP, _ICMP = 0, constant("IPPROTO_TCP"), constant("IPPROTO_UDP"), constant("IPPROTO_ICMP")
+_ICMPV6, _SCTP = constant("IPPROTO_ICMPV6"), constant("IPPROTO_SCTP")
+_MPTCP, _UDPLITE = constant("IPPROTO_MPTCP"), constant("IPPROTO_UDPLITE")
 _L2TP = 115  # include/uapi/linux/l2tp.h
+_PACKET = 10  # SOCK_PACKET, which socket(2) calls obsolete
 _MOST_PROTOCOLS = 263  # IPPROTO_MAX in include/uapi/linux/in.h, since MPTCP
 
 
@@ -45,8 +50,12 @@ def _unknown_flags(s: Situation) -> bool:
     return bool(_flags(s) & ~_FLAGS)
 
 
-def _no_family(s: Situation) -> bool:
-    return not 0 <= s.number("domain") < constant("AF_MAX") or s.number("domain") == 0
+def _family_out_of_range(s: Situation) -> bool:
+    return not 0 <= s.number("domain") < constant("AF_MAX")
+
+
+def _unspecified(s: Situation) -> bool:
+    return s.number("domain") == 0
 
 
 def _other_family(s: Situation) -> bool:
@@ -80,12 +89,33 @@ def _type_of_internet(s: Situation) -> bool:
 
 def _special(s: Situation) -> bool:
     """Protocols that a kernel may have or not, and groups that may use ping sockets (ping_group_range)."""
-    kinds = {
-        "stream": (constant("IPPROTO_SCTP"), constant("IPPROTO_MPTCP")),
-        "seqpacket": (constant("IPPROTO_SCTP"), 0),
-        "dgram": (_ICMP, constant("IPPROTO_ICMPV6"), constant("IPPROTO_UDPLITE"), _L2TP),
-    }
-    return _internet(s) and s.number("protocol") in kinds.get(_TYPES.get(_type(s), "other"), ())
+    return bool(_special_errors(s))
+
+
+def _special_errors(s: Situation) -> tuple[str, ...]:
+    """The errnos with which a kernel without such a protocol, or that does not let this group use it, refuses it."""
+    if not _internet(s):
+        return ()
+    if _type(s) == _PACKET:
+        return ("ESOCKTNOSUPPORT", "EPERM") if s.process.uid else ("ESOCKTNOSUPPORT",)
+    kind, protocol = _TYPES.get(_type(s), "other"), s.number("protocol")
+    if kind == "seqpacket" and protocol in (0, _SCTP):
+        return ("ESOCKTNOSUPPORT", "EPROTONOSUPPORT")
+    if kind == "dgram" and protocol == (_ICMP if _family(s) == "inet" else _ICMPV6):
+        return ("EACCES", "EPROTONOSUPPORT")
+    if (kind == "stream" and protocol in (_SCTP, _MPTCP)) or (kind == "dgram" and protocol in (_UDPLITE, _L2TP)):
+        return ("EPROTONOSUPPORT", "ENOPROTOOPT")
+    return ()
+
+
+def _perhaps(s: Situation) -> Iterable[Outcome]:
+    for errno in _special_errors(s):
+        yield Outcome(kind="fails", errno=errno, world=s.world)
+    if s.call.name == "socket":
+        world, _ = s.world.opened(s.process_name, Unknown(why="sockets of this protocol are not modelled"))
+        yield Outcome(kind="returns", value=NewDescriptor(s.descriptor_free), world=world)
+    else:
+        yield Outcome(kind="fails", errno="EOPNOTSUPP", world=s.world)
 
 
 def _protocol_of_internet(s: Situation) -> bool:
@@ -101,31 +131,40 @@ def _raw_without_right(s: Situation) -> bool:
     return _internet(s) and _type(s) == constant("SOCK_RAW") and s.process.uid != 0
 
 
+def _no_two(s: Situation) -> bool:
+    return s.process.lowest_free(s.process.lowest_free() + 1) >= s.process.files
+
+
+def _pair_unwritable(s: Situation) -> bool:
+    return isinstance(s.args.get("pair"), BadPointer)
+
+
 def _table_full(s: Situation) -> bool | None:
-    return s.process.lowest_free() >= s.process.files
+    return table_full(s)
 
 
 def make_socket(s: Situation) -> Socket:
     """The socket that socket() or socketpair() makes, once everything about it has been found right."""
     family, type_ = _family(s), _TYPES[_type(s)]
     protocol = s.number("protocol")
+    host, note = s.process.host, {"uid": s.process.uid} if s.process.uid else {}
     if family == "unix":
         # SOCK_RAW is taken for SOCK_DGRAM (unix(7) does not say; unix_create() in net/unix/af_unix.c).
-        return Socket(
-            host=s.process.host, family=family, type="dgram" if type_ == "raw" else type_, protocol=0, kind=_UNIX_KINDS[type_]
-        )
+        made = "dgram" if type_ == "raw" else type_
+        return Socket(host=host, family=family, type=made, protocol=0, kind=_UNIX_KINDS[type_], note=note)
     if type_ == "raw":
-        return Socket(host=s.process.host, family=family, type=type_, protocol=protocol, kind="raw")
-    stream = type_ == "stream"
-    return Socket(
-        host=s.process.host, family=family, type=type_, protocol=_TCP if stream else _UDP, kind="tcp" if stream else "udp"
-    )
+        # Its protocol stands where others have their port (inet_create() in net/ipv4/af_inet.c).
+        local = Address(s.number("domain"), "0.0.0.0" if family == "inet" else "::", protocol)
+        return Socket(host=host, family=family, type=type_, protocol=protocol, kind="raw", local=local, note=note)
+    if type_ == "stream":
+        return Socket(host=host, family=family, type=type_, protocol=_TCP, kind="tcp", note=note)
+    return Socket(host=host, family=family, type=type_, protocol=_UDP, kind="udp", note=note)
 
 
 def _made(s: Situation) -> Iterable[Outcome]:
     flags = constant("O_RDWR") | (constant("O_NONBLOCK") if s.number("type") & _NONBLOCK else 0)
-    world, fd = s.world.opened(s.process_name, make_socket(s), flags=flags, cloexec=bool(s.number("type") & _CLOEXEC))
-    yield Outcome(kind="returns", value=NewDescriptor(fd if s.process.whole else None), world=world)
+    world, _ = s.world.opened(s.process_name, make_socket(s), flags=flags, cloexec=bool(s.number("type") & _CLOEXEC))
+    yield Outcome(kind="returns", value=NewDescriptor(s.descriptor_free), world=world)
 
 
 def _paired(s: Situation) -> Iterable[Outcome]:
@@ -143,35 +182,61 @@ def _paired(s: Situation) -> Iterable[Outcome]:
 
 
 def _joined(one: Socket, connection: int, peer: int) -> Socket:
-
     return msgspec.structs.replace(one, state="ESTABLISHED", connection=connection, peer=peer)
 
 
-def _rules(call: str) -> tuple[Rule, ...]:
+def _flags_known(call: str) -> Rule:
+    return fails(
+        f"{call}.unknown-flags",
+        "EINVAL",
+        _unknown_flags,
+        "the type has bits that are no flags",
+        f"{call}(2) EINVAL",
+        kinds=(NOTHING,),
+    )
+
+
+def _of_families(call: str) -> tuple[Rule, ...]:
     posix = f"POSIX.1-2024 {call}()"
     return (
-        fails(f"{call}.unknown-flags", "EINVAL", _unknown_flags, "the type has bits that are no flags", f"{call}(2) EINVAL", kinds=(NOTHING,)),
-        fails(f"{call}.no-family", "EAFNOSUPPORT", _no_family, "there is no such address family", f"{posix} EAFNOSUPPORT", kinds=(NOTHING,)),
-        fails(f"{call}.no-type", "EINVAL", _no_type, "the type is out of range", "socket(2) EINVAL; __sock_create() in net/socket.c", kinds=(NOTHING,)),
+        fails(f"{call}.no-family", "EAFNOSUPPORT", _family_out_of_range, "there is no such address family", f"{posix} EAFNOSUPPORT",
+              kinds=(NOTHING,)),
+        fails(f"{call}.no-type", "EINVAL", _no_type, "the type is out of range",
+              "socket(2) EINVAL; __sock_create() in net/socket.c", kinds=(NOTHING,)),
+        fails(f"{call}.unspecified-family", "EAFNOSUPPORT", _unspecified, "AF_UNSPEC is no family to make sockets of",
+              f"{posix} EAFNOSUPPORT", kinds=(NOTHING,)),
         unmodelled(f"{call}.other-family", _other_family, "only AF_INET, AF_INET6 and AF_UNIX are modelled", kinds=(NOTHING,)),
-        fails(f"{call}.unix-protocol", "EPROTONOSUPPORT", _protocol_of_unix, "AF_UNIX has no such protocol", f"{posix} EPROTONOSUPPORT", kinds=(NOTHING,)),
-        fails(f"{call}.unix-type", "ESOCKTNOSUPPORT", _type_of_unix, "AF_UNIX has no such type", "unix(7) ESOCKTNOSUPPORT", kinds=(NOTHING,)),
-        fails(f"{call}.protocol-number", "EINVAL", _protocol_number, "the protocol's number is out of range", "socket(2) EINVAL; inet_create() in net/ipv4/af_inet.c", kinds=(NOTHING,)),
-        unmodelled(f"{call}.special", _special, "whether a kernel has SCTP, MPTCP, UDP-Lite or lets this group ping is not modelled", kinds=(NOTHING,)),
-        fails(f"{call}.type", "ESOCKTNOSUPPORT", _type_of_internet, "the family has no such type", "ip(7) ESOCKTNOSUPPORT", kinds=(NOTHING,)),
-        fails(f"{call}.protocol", "EPROTONOSUPPORT", _protocol_of_internet, "the type has no such protocol", f"{posix} EPROTONOSUPPORT", kinds=(NOTHING,)),
-        fails(f"{call}.raw-needs-privilege", "EPERM", _raw_without_right, "raw sockets need CAP_NET_RAW", "raw(7) EPERM", kinds=(NOTHING,)),
+        fails(f"{call}.unix-protocol", "EPROTONOSUPPORT", _protocol_of_unix, "AF_UNIX has no such protocol",
+              f"{posix} EPROTONOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.unix-type", "ESOCKTNOSUPPORT", _type_of_unix, "AF_UNIX has no such type", "unix(7) ESOCKTNOSUPPORT",
+              kinds=(NOTHING,)),
+        fails(f"{call}.protocol-number", "EINVAL", _protocol_number, "the protocol's number is out of range",
+              "socket(2) EINVAL; inet_create() in net/ipv4/af_inet.c", kinds=(NOTHING,)),
+        gives(f"{call}.special", _perhaps, "a kernel may have SCTP, MPTCP, UDP-Lite, and let this group ping, or not",
+              f"{posix} EPROTONOSUPPORT; icmp(7)", when=_special, kinds=(NOTHING,), unreached="a kernel does either"),
+        fails(f"{call}.type", "ESOCKTNOSUPPORT", _type_of_internet, "the family has no such type", "ip(7) ESOCKTNOSUPPORT",
+              kinds=(NOTHING,)),
+        fails(f"{call}.protocol", "EPROTONOSUPPORT", _protocol_of_internet, "the type has no such protocol",
+              f"{posix} EPROTONOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.raw-needs-privilege", "EPERM", _raw_without_right, "raw sockets need CAP_NET_RAW", "raw(7) EPERM",
+              kinds=(NOTHING,)),
     )  # fmt: skip
 
 
 RULES: tuple[Rule, ...] = (
-    *_rules("socket"),
+    _flags_known("socket"),
+    *_of_families("socket"),
     fails("socket.table-full", "EMFILE", _table_full, "the process has as many descriptors as RLIMIT_NOFILE allows",
           "POSIX.1-2024 socket() EMFILE", kinds=(NOTHING,)),
-    gives("socket.made", _made, "a new socket, the lowest free descriptor; nothing is sent", "POSIX.1-2024 socket()", kinds=(NOTHING,)),
-    *_rules("socketpair"),
+    gives("socket.made", _made, "a new socket, the lowest free descriptor; nothing is sent", "POSIX.1-2024 socket()",
+          kinds=(NOTHING,)),
+    _flags_known("socketpair"),
+    fails("socketpair.table-full", "EMFILE", _no_two, "no two descriptors are free", "POSIX.1-2024 socketpair() EMFILE",
+          kinds=(NOTHING,), note="Linux takes the two numbers before it looks at the family"),
+    fails("socketpair.pair", "EFAULT", _pair_unwritable, "the two numbers cannot be written", "socketpair(2) EFAULT",
+          kinds=(NOTHING,)),
+    *_of_families("socketpair"),
     fails("socketpair.no-pairs", "EOPNOTSUPP", _internet, "the protocol has no pairs", "POSIX.1-2024 socketpair() EOPNOTSUPP",
           kinds=(NOTHING,), note="the sockets are made before the protocol refuses: inet has sock_no_socketpair()"),
-    fails("socketpair.table-full", "EMFILE", _table_full, "no two descriptors are free", "POSIX.1-2024 socketpair() EMFILE", kinds=(NOTHING,)),
     gives("socketpair.made", _paired, "two sockets connected to each other", "POSIX.1-2024 socketpair()", kinds=(NOTHING,)),
 )  # fmt: skip

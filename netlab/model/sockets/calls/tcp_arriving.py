@@ -1,1 +1,401 @@
-"""(being written)"""
+"""What reaches a TCP socket without a call of its own: the steps of the handshake, acknowledgements, FIN, RST, refusal.
+
+Each event is one thing that may be under way in a connection, with the worlds after it. Where hosts are apart, every event may have
+happened or not; on one host's loopback those that are certain happen at once (``settled``). It knows no call.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from netlab.model.sockets.arriving import Arrive
+from netlab.model.sockets.objects import Address, Connection, Flow, Socket
+from netlab.model.sockets.options.values import inherited
+from netlab.model.sockets.world import World
+from netlab.notation.constants import constant
+
+WINDOW = 32_000
+"""Unread bytes that fit into any socket's buffers when nobody made them smaller: tcp_rmem's and tcp_wmem's defaults in tcp(7)."""
+
+RESET_ERRORS: Mapping[str, str] = {"SYN-SENT": "ECONNREFUSED", "CLOSE-WAIT": "EPIPE"}
+"""The error that a reset means in a state; ECONNRESET in all others (tcp_reset() in net/ipv4/tcp_input.c)."""
+
+AFTER_FIN: Mapping[str, str] = {
+    "ESTABLISHED": "CLOSE-WAIT", "SYN-RECEIVED": "CLOSE-WAIT", "FIN-WAIT-1": "CLOSING", "FIN-WAIT-2": "TIME-WAIT",
+}  # fmt: skip
+AFTER_ACK: Mapping[str, str] = {"FIN-WAIT-1": "FIN-WAIT-2", "CLOSING": "TIME-WAIT", "LAST-ACK": "CLOSED"}
+"""RFC 9293 3.10.7.4: what a FIN, and what the acknowledgement of ours, makes of a state."""
+
+replace = msgspec.structs.replace
+
+
+def noted(one: Socket, **notes: Any) -> Socket:
+    """The socket with these notes; None takes one away."""
+    kept = {name: value for name, value in {**one.note, **notes}.items() if value is not None}
+    return replace(one, note=kept)
+
+
+def tcp(world: World, number: int) -> Socket | None:
+    """The TCP socket with this id, if it is there."""
+    one = world.objects.get(number)
+    return one if isinstance(one, Socket) else None
+
+
+def with_flow(connection: Connection, side: int, flow: Flow) -> Connection:
+    """The connection with what ``side`` sends in another state."""
+    flows = (flow, connection.flows[1]) if side == 0 else (connection.flows[0], flow)
+    return replace(connection, flows=flows)
+
+
+def put(world: World, number: int, one: Socket | None) -> None:
+    """Set a socket in a world that has just been copied; one that nobody refers to and that is closed goes away."""
+    if one is None or (one.note.get("orphan") and one.state == "CLOSED"):
+        world.objects.pop(number, None)
+    else:
+        world.objects[number] = one
+
+
+def finished(one: Socket, error: str = "") -> Socket:
+    """The socket at the end of its connection: closed, shut both ways, its port given back unless bind() named it (tcp_done())."""
+    one = replace(one, state="CLOSED", shut_read=True, shut_write=True, error=error or one.error)
+    return one if "port" in one.chosen else noted(one, released=True)
+
+
+def entered(world: World, number: int, one: Socket, state: str) -> None:
+    """Set a socket's state in a world that has just been copied. TIME-WAIT outlives the socket: something else holds its port."""
+    if state == "TIME-WAIT":
+        if one.note.get("orphan"):
+            put(world, number, replace(one, state=state))
+            return
+        world.objects[world.fresh()] = noted(replace(one, state=state, connection=0, error=""), orphan=True)
+    put(world, number, finished(one) if state in ("TIME-WAIT", "CLOSED") else replace(one, state=state))
+
+
+def reset(world: World, number: int) -> None:
+    """A reset reaches a socket, in a world that has just been copied (RFC 9293 3.10.7.4, "check the RST bit")."""
+    one = tcp(world, number)
+    if one is not None and one.state != "CLOSED":
+        put(world, number, finished(one, RESET_ERRORS.get(one.state, "ECONNRESET")))
+
+
+def listeners(world: World, host: str, address: Address) -> tuple[int, ...]:
+    """Who gets a connection to an address: the listener that is bound most closely; several where they share it by SO_REUSEPORT.
+
+    compute_score() in net/ipv4/inet_hashtables.c: an exact address before the wildcard, AF_INET before AF_INET6.
+    """
+    best: list[int] = []
+    most = -1
+    mapped = address.host.startswith("::ffff:")
+    plain = address.host.removeprefix("::ffff:") if mapped else address.host
+    version6 = address.family == _INET6 and not mapped
+    for number, one in world.objects.items():
+        if not isinstance(one, Socket) or one.state != "LISTEN" or one.kind != "tcp" or one.host != host or one.local is None:
+            continue
+        if not world.same_port(one.local.port, address.port):
+            continue
+        bound = one.local.host
+        if one.family == "inet":
+            if version6 or bound not in ("0.0.0.0", plain):
+                continue
+        elif version6:
+            if bound not in ("::", address.host):
+                continue
+        elif bound not in ("::", "::ffff:0.0.0.0", f"::ffff:{plain}") or one.options.get(V6ONLY):
+            continue
+        score = 2 * (bound not in ("0.0.0.0", "::", "::ffff:0.0.0.0")) + (one.family == "inet")
+        if score > most:
+            best, most = [number], score
+        elif score == most:
+            best.append(number)
+    return tuple(best)
+
+
+def seen_by(one: Socket, address: Address | None) -> Address | None:
+    """An address as a socket of this family shows it: v4 ones mapped in AF_INET6, mapped ones plain in AF_INET (RFC 3493 3.7)."""
+    if address is None:
+        return None
+    if one.family == "inet6" and address.family == _INET:
+        return Address(_INET6, f"::ffff:{address.host}", address.port)
+    if one.family == "inet" and address.family == _INET6:
+        return Address(_INET, address.host.removeprefix("::ffff:"), address.port)
+    return address
+
+
+Event = tuple[bool, tuple[World, ...]]
+"""Whether it is certain to have happened on loopback, and the worlds after it."""
+
+
+def _syn(world: World, number: int, connection: Connection) -> Iterator[Event]:
+    client = tcp(world, connection.ends[0])
+    if client is None or client.remote is None:
+        return
+    host = world.owner(_plain(client.remote), client.host)
+    if not host:
+        after = world.copy()
+        put(after, connection.ends[0], finished(client, "EHOSTUNREACH"))
+        yield False, (after,)
+        return
+    found = listeners(world, host, client.remote)
+    if not found:
+        after = world.copy()
+        refused = replace(connection.flows[1], end="rst")
+        after.connections[number] = with_flow(replace(connection, stage="refused"), 1, refused)
+        yield not connection.dropped, (after,)
+        return
+    worlds = tuple(_child(world, number, connection, client, one) for one in found if not full(world, one))
+    if worlds:
+        yield not connection.dropped, worlds
+    elif not connection.dropped:
+        after = world.copy()
+        after.connections[number] = replace(connection, dropped=True)
+        yield True, (after,)
+
+
+def full(world: World, listener: int) -> bool:
+    """Whether a listener's queue takes no more: it holds one more than the backlog (sk_acceptq_is_full() in include/net/sock.h)."""
+    one = tcp(world, listener)
+    return one is not None and len(one.accepting) > one.backlog
+
+
+def _child(world: World, number: int, connection: Connection, client: Socket, listener: int) -> World:
+    after = world.copy()
+    parent = after.objects[listener]
+    assert isinstance(parent, Socket)
+    child = after.fresh()
+    # When more requests wait than the backlog, Linux answers by SYN cookies, and keeps nothing: TCP_DEFER_ACCEPT neither.
+    requests = sum(one.listener == listener and one.stage in ("received", "answered") for one in world.connections.values())
+    note = {"phase": "connected"} | ({"cookie": True} if requests > parent.backlog else {})
+    after.objects[child] = Socket(
+        host=parent.host, family=parent.family, type="stream", protocol=parent.protocol, kind="tcp", state="SYN-RECEIVED",
+        local=seen_by(parent, client.remote), remote=seen_by(parent, client.local), connection=number,
+        chosen=parent.chosen - {"port"}, options=inherited(parent), note=note,
+    )  # fmt: skip
+    after.connections[number] = replace(
+        connection, stage="received", ends=(connection.ends[0], child), listener=listener, dropped=False
+    )
+    return after
+
+
+def _syn_ack(world: World, number: int, connection: Connection) -> Iterator[Event]:
+    client = tcp(world, connection.ends[0])
+    if client is None or client.state != "SYN-SENT":
+        return
+    after = world.copy()
+    after.connections[number] = replace(connection, stage="answered")
+    put(after, connection.ends[0], replace(client, state="ESTABLISHED"))
+    yield True, (after,)
+
+
+def _final_ack(world: World, number: int, connection: Connection) -> Iterator[Event]:
+    child, listener = tcp(world, connection.ends[1]), tcp(world, connection.listener)
+    flow = connection.flows[0]
+    if child is None or listener is None or listener.state != "LISTEN":
+        # The request went away with its listener: whatever comes now is answered by a reset.
+        if connection.flows[1].end != "rst" and (flow.sent or flow.end):
+            after = world.copy()
+            after.objects.pop(connection.ends[1], None)
+            after.connections[number] = with_flow(connection, 1, replace(connection.flows[1], end="rst"))
+            yield True, (after,)
+        return
+    if flow.end == "rst":
+        after = world.copy()
+        after.objects.pop(connection.ends[1], None)
+        after.connections[number] = with_flow(replace(connection, stage="refused"), 0, replace(flow, ended="rst"))
+        yield True, (after,)
+        return
+    # TCP_DEFER_ACCEPT: the listener takes no notice before data comes, or some seconds have passed (tcp(7)).
+    waits = bool(listener.options.get(DEFER)) and not flow.sent and not flow.end and not child.note.get("cookie")
+    client = tcp(world, connection.ends[0])
+    held = client is not None and bool(client.note.get("held")) and not flow.end and bool(listener.options.get(DEFER))
+    if full(world, connection.listener) or (waits and not connection.dropped):
+        return
+    after = world.copy()
+    put(after, connection.ends[1], replace(child, state="ESTABLISHED"))
+    put(after, connection.listener, replace(listener, accepting=(*listener.accepting, number)))
+    if world.prompt(child.host, listener.host) and flow.sent <= WINDOW:
+        flow = replace(flow, arrived=flow.sent)
+    after.connections[number] = with_flow(replace(connection, stage="queued"), 0, flow)
+    yield not waits and not held, (after,)
+
+
+def _fin(world: World, number: int, connection: Connection, side: int) -> Iterator[Event]:
+    flow = connection.flows[side]
+    receiver = connection.ends[1 - side]
+    one = tcp(world, receiver)
+    after = world.copy()
+    after.connections[number] = with_flow(connection, side, replace(flow, ended="fin", arrived=flow.sent, acked=flow.sent))
+    if one is not None and one.state in AFTER_FIN:
+        one = noted(replace(one, shut_read=True), done=True)
+        entered(after, receiver, one, AFTER_FIN[one.state])
+    # What may have come before the program closed its end would have made that a reset.
+    back = connection.flows[1 - side]
+    sender = tcp(world, connection.ends[side])
+    doubtful = back.sent > back.arrived and sender is not None and bool(sender.note.get("orphan"))
+    yield flow.under_way <= WINDOW and not doubtful, (after,)
+
+
+def _fin_acknowledged(world: World, number: int, connection: Connection, side: int) -> Iterator[Event]:
+    sender, receiver = connection.ends[side], tcp(world, connection.ends[1 - side])
+    one = tcp(world, sender)
+    if one is None or one.state not in AFTER_ACK:
+        return
+    after = world.copy()
+    entered(after, sender, one, AFTER_ACK[one.state])
+    # A socket that gets a FIN delays its acknowledgement: it hopes to send it with its own data (tcp_fin(), pingpong mode).
+    delayed = one.state == "FIN-WAIT-1" and receiver is not None and receiver.state == "CLOSE-WAIT"
+    yield not delayed, (after,)
+
+
+def _rst(world: World, number: int, connection: Connection, side: int) -> Iterator[Event]:
+    flow = connection.flows[side]
+    after = world.copy()
+    after.connections[number] = with_flow(connection, side, replace(flow, ended="rst"))
+    reset(after, connection.ends[1 - side])
+    yield True, (after,)
+
+
+def deaf(one: Socket | None) -> bool:
+    """Whether a socket answers data by a reset: it is gone, or has shut both ways (RFC 1122 4.2.2.13; tcp_rcv_state_process())."""
+    if one is None or one.state in ("CLOSED", "TIME-WAIT"):
+        return True
+    return one.state in ("FIN-WAIT-1", "FIN-WAIT-2", "CLOSING", "LAST-ACK") and one.shut_read and not one.note.get("done")
+
+
+def _refused_data(flow: Flow) -> Flow:
+    """What came too late is not kept."""
+    kept = max(flow.arrived - flow.read, 0)
+    return replace(flow, sent=flow.arrived, data=None if flow.data is None else flow.data[:kept])
+
+
+def _data_in_vain(world: World, number: int, connection: Connection, side: int) -> Iterator[Event]:
+    flow, back = connection.flows[side], connection.flows[1 - side]
+    receiver = connection.ends[1 - side]
+    after = world.copy()
+    changed = with_flow(connection, side, _refused_data(flow) if near(world, connection) else replace(flow, arrived=flow.sent))
+    after.connections[number] = with_flow(changed, 1 - side, replace(back, end="rst", ended=""))
+    one = tcp(after, receiver)
+    if one is not None and one.state != "TIME-WAIT":
+        reset(after, receiver)
+    sender = tcp(world, connection.ends[side])
+    yield sender is None or not sender.note.get("held") or bool(flow.end), (after,)
+
+
+def events(world: World, number: int) -> Iterator[Event]:
+    """What may happen next in a connection."""
+    connection = world.connections[number]
+    stage = connection.stage
+    if stage in _HANDSHAKE:
+        yield from _HANDSHAKE[stage](world, number, connection)
+    for side in (0, 1):
+        flow = connection.flows[side]
+        if flow.end == "rst":
+            if flow.ended != "rst" and (side == 1 or stage in ("queued", "accepted")):
+                yield from _rst(world, number, connection, side)
+            continue
+        if stage not in ("queued", "accepted"):
+            continue
+        if flow.sent > flow.arrived and connection.flows[1 - side].end != "rst" and deaf(tcp(world, connection.ends[1 - side])):
+            yield from _data_in_vain(world, number, connection, side)
+        elif flow.end == "fin" and not flow.ended:
+            yield from _fin(world, number, connection, side)
+        elif flow.ended == "fin":
+            yield from _fin_acknowledged(world, number, connection, side)
+
+
+_HANDSHAKE: Mapping[str, Callable[[World, int, Connection], Iterator[Event]]] = {
+    "syn": _syn, "received": _syn_ack, "answered": _final_ack,
+}  # fmt: skip
+
+
+def near(world: World, connection: Connection) -> bool:
+    """Whether a connection's ends are on one host whose loopback is prompt."""
+    if not world.certain:
+        return False
+    first, second = tcp(world, connection.ends[0]), tcp(world, connection.ends[1])
+    if first is not None and second is not None:
+        return first.host == second.host
+    one = first or second
+    return one is not None and one.remote is not None and bool(world.hosts[one.host].owns(_plain(one.remote)))
+
+
+def _plain(address: Address) -> str:
+    return address.host.removeprefix("::ffff:")
+
+
+def settled(world: World, number: int) -> tuple[World, ...]:
+    """The worlds after all that is certain to have happened in a connection by now: on loopback, what was sent has arrived."""
+    connection = world.connections.get(number)
+    if connection is None or not near(world, connection):
+        return (world,)
+    for certain, worlds in events(world, number):
+        if certain:
+            return tuple(last for after in worlds for last in settled(after, number))
+    return (world,)
+
+
+def _quiet(world: World, one: Socket) -> bool:
+    """Whether nothing can be under way in a socket's connection: the usual case, told fast."""
+    connection = world.connections.get(one.connection)
+    if connection is None:
+        return True
+    if connection.stage not in ("queued", "accepted"):
+        return False
+    first, second = connection.flows
+    return not first.end and not second.end and first.sent == first.arrived and second.sent == second.arrived
+
+
+def _spread(world: World, number: int) -> tuple[World, ...]:
+    """All worlds that a connection may be in by now; the last is one in which nothing is under way any more."""
+    if number not in world.connections:
+        return (world,)
+    found: list[World] = [world]
+    at = 0
+    last = world
+    while at < len(found):
+        moved = False
+        for _, worlds in events(found[at], number):
+            for after in worlds:
+                for one in settled(after, number):
+                    moved = True
+                    if not any(_same(one, known, number) for known in found):
+                        found.append(one)
+        if not moved:
+            last = found[at]
+        at += 1
+    return (*(one for one in found if one is not last), last)
+
+
+def _same(one: World, other: World, number: int) -> bool:
+    mine, theirs = one.connections[number], other.connections[number]
+    return mine == theirs and all(one.objects.get(end) == other.objects.get(end) for end in mine.ends)
+
+
+def _arrive(world: World, number: int) -> tuple[World, ...]:
+    one = world.objects[number]
+    assert isinstance(one, Socket)
+    if one.state == "LISTEN":
+        worlds: tuple[World, ...] = (world,)
+        for key, connection in world.connections.items():
+            if connection.stage in ("syn", "received", "answered") and _concerns(world, connection, number):
+                worlds = tuple(after for before in worlds for after in _spread(before, key))
+        return worlds
+    if not one.connection or _quiet(world, one):
+        return (world,)
+    return _spread(world, one.connection)
+
+
+def _concerns(world: World, connection: Connection, listener: int) -> bool:
+    if connection.listener:
+        return connection.listener == listener
+    client, one = tcp(world, connection.ends[0]), tcp(world, listener)
+    if client is None or one is None or client.remote is None or one.local is None:
+        return False
+    return bool(world.same_port(client.remote.port, one.local.port))
+
+
+ARRIVES: Mapping[str, Arrive] = {"tcp": _arrive}
+
+_INET, _INET6 = constant("AF_INET"), constant("AF_INET6")
+V6ONLY = (constant("IPPROTO_IPV6"), constant("IPV6_V6ONLY"))
+DEFER = (constant("IPPROTO_TCP"), constant("TCP_DEFER_ACCEPT"))

@@ -1,5 +1,533 @@
-"""(being written)"""
+"""Opening TCP connections: connect(), listen(), accept() and accept4(), in the order in which Linux looks at things.
 
-from netlab.model.sockets.rules import Rule
+connect() is __inet_stream_connect() in net/ipv4/af_inet.c: what was asked of the socket before (its phase) decides first.
+"""
 
-RULES: tuple[Rule, ...] = ()
+from collections.abc import Iterable
+
+import msgspec
+
+from netlab.model.sockets.addresses import address_in, address_out, length_in, unwritable, wants_address
+from netlab.model.sockets.calls.datagrams_connecting import accept_errors
+from netlab.model.sockets.calls.tcp_arriving import V6ONLY, noted, settled, tcp
+from netlab.model.sockets.calls.tcp_closing import disconnected
+from netlab.model.sockets.calls.tcp_sending import ERRORS
+from netlab.model.sockets.ending import ended
+from netlab.model.sockets.messages import limit, opened_for, waiting, waits_never
+from netlab.model.sockets.objects import Address, Connection, Socket, Unknown
+from netlab.model.sockets.options.values import given
+from netlab.model.sockets.outcomes import NewDescriptor, Outcome, learning
+from netlab.model.sockets.ports import in_use, is_mapped, plain, port_left
+from netlab.model.sockets.routes import destination, is_broadcast, is_group, is_link_local, reached, source_for
+from netlab.model.sockets.rules import Gives, Guard, Rule, fails, gives, unmodelled
+from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.world import World
+from netlab.notation.constants import constant
+
+KINDS = ("tcp",)
+_INET, _INET6, _UNSPEC = constant("AF_INET"), constant("AF_INET6"), constant("AF_UNSPEC")
+_SHORTEST = {_INET: 16, _INET6: 24}
+"""How short an address may be: sockaddr_in, and sockaddr_in6 without its scope (SIN6_LEN_RFC2133)."""
+
+MOST_BACKLOG = 4096
+"""net.core.somaxconn's default (listen(2))."""
+
+_SECOND = 1_000_000_000
+_TICK = 10_000_000
+_AF_INET, _TCP4, _TCP6 = "__inet_stream_connect() in net/ipv4/af_inet.c", "tcp_v4_connect()", "tcp_v6_connect()"
+
+replace = msgspec.structs.replace
+
+
+# connect(): what was asked before
+
+
+def _goes_on(s: Situation) -> bool:
+    """Whether this call waits for a handshake: it began one, or found one that goes on."""
+    return s.resumed or (_phase(s) == "connecting" and not _family_given(s, _UNSPEC))
+
+
+def _phase(s: Situation) -> str:
+    return str(s.socket.note.get("phase", ""))
+
+
+def _family_given(s: Situation, family: int) -> bool:
+    return length_in(s) >= 2 and address_in(s).family == family
+
+
+def _no_family(s: Situation) -> bool:
+    return not s.resumed and length_in(s) < 2
+
+
+def _dissolves(s: Situation) -> bool:
+    return not s.resumed and _family_given(s, _UNSPEC)
+
+
+def _dissolving(s: Situation) -> Iterable[Outcome]:
+    yield Outcome(kind="returns", world=disconnected(s.world, s.socket_id))
+
+
+def _connected(s: Situation) -> bool:
+    return not s.resumed and _phase(s) == "connected"
+
+
+def _over(s: Situation) -> bool:
+    return not s.resumed and _phase(s) == "ended"
+
+
+def _busy(s: Situation) -> bool:
+    """A listener, or whatever else is not closed though nothing was connected."""
+    return not s.resumed and _phase(s) == "" and s.socket.state != "CLOSED"
+
+
+def _completed(s: Situation) -> bool:
+    return _goes_on(s) and s.socket.state not in ("CLOSED", "SYN-SENT", "SYN-RECEIVED")
+
+
+def _completing(s: Situation) -> Iterable[Outcome]:
+    yield Outcome(kind="returns", world=s.world.with_object(s.socket_id, noted(s.socket, phase="connected")))
+
+
+def _failed(name: str) -> Guard:
+    def holds(s: Situation) -> bool:
+        return _goes_on(s) and s.socket.state == "CLOSED" and s.socket.error == name
+
+    return holds
+
+
+def _failing(s: Situation) -> Iterable[Outcome]:
+    """The error is told once; then the socket is as if new (sock_error: in __inet_stream_connect())."""
+    one = s.socket
+    world = s.world.with_object(s.socket_id, replace(one, error=""))
+    yield Outcome(kind="fails", errno=one.error or "ECONNABORTED", world=disconnected(world, s.socket_id))
+
+
+def _error_gone(s: Situation) -> bool:
+    return _goes_on(s) and s.socket.state == "CLOSED"
+
+
+def _again(s: Situation) -> bool:
+    return not s.resumed and _goes_on(s) and waits_never(s)
+
+
+def _waits_on(s: Situation) -> bool:
+    return _goes_on(s)
+
+
+def _waiting_on(s: Situation) -> Iterable[Outcome]:
+    yield from waiting(s, errno="EINPROGRESS" if s.resumed and s.note == "began" else "EALREADY", note=s.note)
+    least = _gives_up_after(s)
+    if least is not None:
+        yield Outcome(kind="fails", errno="ETIMEDOUT", world=disconnected(s.world, s.socket_id), least=least)
+
+
+def _gives_up_after(s: Situation) -> int | None:
+    """How long a SYN that nobody answers is repeated, at least (tcp(7), TCP_SYNCNT, TCP_USER_TIMEOUT; RFC 9293 3.8.3 R2)."""
+    connection = s.connection
+    if connection is None or not connection.dropped:
+        return None
+    if given(s.socket, "IPPROTO_TCP", "TCP_USER_TIMEOUT"):
+        return 0
+    many = given(s.socket, "IPPROTO_TCP", "TCP_SYNCNT", None)
+    if many is None:
+        written = s.host.sysctls.get("net.ipv4.tcp_syn_retries", "6")
+        many = int(written) if written.isdigit() else 0
+    return int(many) * _SECOND if isinstance(many, int) else 0
+
+
+# connect(): the address
+
+
+def _wildcard(s: Situation) -> str:
+    """Where the address leads: a wildcard is oneself, over IPv4 for a socket that is bound to a mapped address."""
+    host = address_in(s).host
+    local = s.socket.local
+    if host == "::" and local is not None and is_mapped(local.host):
+        return "::ffff:127.0.0.1"
+    if is_mapped(host):
+        return "::ffff:" + _own(plain(host), plain(local.host) if local is not None and is_mapped(local.host) else "")
+    return _own(host, local.host if local is not None else "")
+
+
+def _own(host: str, source: str) -> str:
+    return destination(host, source if source not in ("0.0.0.0", "::") else "")
+
+
+def _short(s: Situation) -> bool:
+    return length_in(s) < _SHORTEST[s.socket.domain]
+
+
+def _other_family(s: Situation) -> bool:
+    return address_in(s).family != s.socket.domain
+
+
+def _group6(s: Situation) -> bool:
+    return s.socket.family == "inet6" and is_group(_wildcard(s)) and not is_mapped(_wildcard(s))
+
+
+def _without_scope(s: Situation) -> bool:
+    return s.socket.family == "inet6" and is_link_local(_wildcard(s)) and not address_in(s).scope
+
+
+def _link_local(s: Situation) -> bool:
+    return s.socket.family == "inet6" and is_link_local(_wildcard(s))
+
+
+def _mapped_refused(s: Situation) -> bool:
+    """An IPv4 peer for a socket that is for IPv6 alone, or bound to an IPv6 address."""
+    if s.socket.family != "inet6" or not is_mapped(_wildcard(s)):
+        return False
+    local = s.socket.local
+    return bool(s.socket.options.get(V6ONLY)) or (local is not None and local.host != "::" and not is_mapped(local.host))
+
+
+def _mapped_mixed(s: Situation) -> bool:
+    local = s.socket.local
+    return local is not None and is_mapped(local.host) and not is_mapped(_wildcard(s))
+
+
+def _nowhere(s: Situation) -> bool:
+    host = plain(_wildcard(s))
+    return is_broadcast(s.host, host) or is_group(host) or not reached(s.host, host)
+
+
+def _special(s: Situation) -> bool:
+    """Options by which a connection is opened in another way."""
+    return any(
+        given(s.socket, level, name)
+        for level, name in (
+            ("SOL_SOCKET", "SO_BINDTODEVICE"), ("SOL_SOCKET", "SO_BINDTOIFINDEX"), ("IPPROTO_TCP", "TCP_FASTOPEN_CONNECT"),
+            ("IPPROTO_TCP", "TCP_REPAIR"),
+        )
+    )  # fmt: skip
+
+
+def _source(s: Situation) -> str | None:
+    """The local address that the connection gets; None where the model does not know it."""
+    local = s.socket.local
+    host = plain(_wildcard(s))
+    if local is not None and plain(local.host) not in ("0.0.0.0", "::"):
+        return plain(local.host)
+    return source_for(s.host, host)
+
+
+def _source_unknown(s: Situation) -> bool:
+    source, host = _source(s), plain(_wildcard(s))
+    if source is None:
+        return True
+    # A loopback address as the source of what leaves the host.
+    return source.startswith("127.") and not host.startswith("127.") and s.world.owner(host, s.socket.host) != s.socket.host
+
+
+def _to_itself(s: Situation) -> bool:
+    """Simultaneous open with oneself: where a socket is bound, and nobody listens."""
+    local, port = s.socket.local, address_in(s).port
+    if local is None or s.socket.note.get("released") or not s.world.same_port(local.port, port):
+        return False
+    return _source(s) == plain(_wildcard(s)) and not _listening_there(s)
+
+
+def _to_itself_in_background(s: Situation) -> bool:
+    return waits_never(s) and _to_itself(s)
+
+
+def _opening_to_itself(s: Situation) -> Iterable[Outcome]:
+    world = s.world.with_object(s.socket_id, Unknown(why="it is connected to itself"))
+    if waits_never(s):
+        yield Outcome(kind="fails", errno="EINPROGRESS", world=world)
+    else:
+        yield Outcome(kind="returns", world=world)
+
+
+def _listening_there(s: Situation) -> bool:
+    return any(
+        isinstance(one, Socket) and one.state == "LISTEN" and one.kind == "tcp" and one.host == s.socket.host
+        and one.local is not None and s.world.same_port(one.local.port, address_in(s).port)
+        for one in s.world.objects.values()
+    )  # fmt: skip
+
+
+def _same_pair(s: Situation) -> bool | None:
+    """Whether a connection between the same two addresses and ports is there already."""
+    local = s.socket.local
+    if local is None or local.port == 0 or s.socket.note.get("released"):
+        return False
+    source, host, port = _source(s), plain(_wildcard(s)), address_in(s).port
+    for number, one in s.world.objects.items():
+        if not isinstance(one, Socket) or one.kind != "tcp" or number == s.socket_id or one.host != s.socket.host:
+            continue
+        if one.state in ("CLOSED", "LISTEN") or one.local is None or one.remote is None:
+            continue
+        if plain(one.local.host) != source or plain(one.remote.host) != host:
+            continue
+        if s.world.same_port(one.local.port, local.port) and s.world.same_port(one.remote.port, port):
+            return None if one.state == "TIME-WAIT" else True
+    return False
+
+
+def _no_port_left(s: Situation) -> bool | None:
+    one = s.socket
+    if one.local is not None and one.local.port and not one.note.get("released"):
+        return False
+    left = port_left(s.world, s.socket_id, one, Address(one.domain, "::" if one.family == "inet6" else "0.0.0.0"))
+    # Connections to different peers may share a port: the model does not count them.
+    return False if left else None
+
+
+def _opening(s: Situation) -> tuple[World, ...]:
+    """The socket in SYN-SENT, and what has come of it by now on loopback."""
+    one, world = s.socket, s.world.copy()
+    target = _wildcard(s)
+    source = _source(s) or ""
+    keeps = one.local is not None and one.local.port != 0 and not one.note.get("released")
+    port = one.local.port if keeps and one.local is not None else -world.fresh()
+    mapped = is_mapped(target)
+    number = world.fresh()
+    given_address = address_in(s)
+    scope = given_address.scope if is_link_local(target) else 0
+    world.objects[s.socket_id] = noted(
+        replace(
+            one, state="SYN-SENT", local=Address(one.domain, f"::ffff:{source}" if mapped else source, port),
+            remote=Address(one.domain, target, given_address.port, scope=scope), connection=number, error="",
+        ),
+        phase="connecting", released=None, done=None, segments=None,
+    )  # fmt: skip
+    world.connections[number] = Connection(ends=(s.socket_id, 0), stage="syn")
+    return settled(world, number)
+
+
+def _begins(s: Situation) -> Iterable[Outcome]:
+    for world in _opening(s):
+        if waits_never(s):
+            yield Outcome(kind="fails", errno="EINPROGRESS", world=world)
+            continue
+        yield Outcome(kind="blocks", world=world, note="began")
+        longest = limit(s)
+        if longest is not None:
+            yield Outcome(kind="fails", errno="EINPROGRESS", world=world, least=max(longest - _TICK, 0))
+
+
+def _begins_in_background(s: Situation) -> bool:
+    return waits_never(s)
+
+
+_POSIX = "POSIX.1-2024 connect()"
+
+_CONNECT: tuple[Rule, ...] = (
+    fails("connect.tcp-no-family", "EINVAL", _no_family, "the address is too short to have a family",
+          f"{_POSIX} EINVAL; {_AF_INET}", kinds=KINDS),
+    gives("connect.tcp-dissolves", _dissolving, "AF_UNSPEC aborts the connection, and the socket can be used anew",
+          f"connect(2); tcp_disconnect(); {_AF_INET}", when=_dissolves, kinds=KINDS),
+    fails("connect.tcp-connected", "EISCONN", _connected, "the socket is connected, or was and nobody dissolved that",
+          f"{_POSIX} EISCONN; {_AF_INET}", kinds=KINDS),
+    fails("connect.tcp-over", "EINVAL", _over, "the socket was shut down while it was connecting", _AF_INET, kinds=KINDS),
+    fails("connect.tcp-busy", "EISCONN", _busy, "the socket listens", _AF_INET, kinds=KINDS, note="POSIX has EOPNOTSUPP"),
+    gives("connect.tcp-established", _completing, "the connection is established", _POSIX, when=_completed, kinds=KINDS),
+    *(
+        fails(f"connect.tcp-failed-{name.lower()}", name, _failed(name), f"the connection could not be opened: {name}",
+              f"{_POSIX} {name}; {_AF_INET}", kinds=KINDS, gives=_failing)
+        for name in ERRORS if name != "EMSGSIZE"
+    ),
+    fails("connect.tcp-error-gone", "ECONNABORTED", _error_gone, "it could not be opened, and the error was told before", _AF_INET,
+          kinds=KINDS, gives=_failing),
+    fails("connect.tcp-already", "EALREADY", _again, "the connection is being opened", f"{_POSIX} EALREADY", kinds=KINDS),
+    gives("connect.tcp-waits", _waiting_on, "the call waits for the connection", _POSIX, when=_waits_on, kinds=KINDS,
+          category="blocks"),
+    fails("connect.tcp-short", "EINVAL", _short, "the address is too short for the family", f"{_POSIX} EINVAL; {_TCP4}, {_TCP6}",
+          kinds=KINDS),
+    fails("connect.tcp-other-family", "EAFNOSUPPORT", _other_family, "the address is of another family",
+          f"{_POSIX} EAFNOSUPPORT; {_TCP4}, {_TCP6}", kinds=KINDS),
+    unmodelled("connect.tcp-special", _special, "sockets bound to devices, Fast Open and TCP_REPAIR are not modelled", kinds=KINDS),
+    fails("connect.tcp-group", "ENETUNREACH", _group6, "TCP has no multicast", f"RFC 9293 3.9.2.3; {_TCP6}", kinds=KINDS),
+    fails("connect.tcp-without-scope", "EINVAL", _without_scope, "a link-local address needs an interface", f"ipv6(7); {_TCP6}",
+          kinds=KINDS),
+    unmodelled("connect.tcp-link-local", _link_local, "link-local peers are not modelled", kinds=KINDS),
+    fails("connect.tcp-mapped-refused", "ENETUNREACH", _mapped_refused, "the socket is for IPv6 alone, and the address is IPv4's",
+          f"ipv6(7), IPV6_V6ONLY; {_TCP6}", kinds=KINDS),
+    fails("connect.tcp-mapped-mixed", "EAFNOSUPPORT", _mapped_mixed, "the socket is bound to an IPv4 address, the peer has none",
+          _TCP6, kinds=KINDS),
+    fails("connect.tcp-nowhere", "ENETUNREACH", _nowhere, "there is no route, or many would answer",
+          f"{_POSIX} ENETUNREACH; {_TCP4}", kinds=KINDS),
+    unmodelled("connect.tcp-source-unknown", _source_unknown, "which of its addresses the host takes is not modelled here",
+               kinds=KINDS),
+    fails("connect.tcp-same-pair", "EADDRNOTAVAIL", _same_pair, "these two addresses and ports have a connection",
+          "connect(2) EADDRNOTAVAIL; __inet_check_established()", kinds=KINDS),
+    fails("connect.tcp-no-port", "EADDRNOTAVAIL", _no_port_left, "all ports that the kernel chooses from are taken",
+          f"connect(2) EADDRNOTAVAIL; {_TCP4}", kinds=KINDS),
+    fails("connect.tcp-to-itself-in-progress", "EINPROGRESS", _to_itself_in_background, "the socket opens a connection to itself",
+          f"RFC 9293 3.5, simultaneous open; {_TCP4}", kinds=KINDS, gives=_opening_to_itself,
+          note="what it is from then on is not modelled"),
+    gives("connect.tcp-to-itself", _opening_to_itself, "the socket is connected to itself",
+          f"RFC 9293 3.5, simultaneous open; {_TCP4}", when=_to_itself, kinds=KINDS,
+          note="what it is from then on is not modelled"),
+    fails("connect.tcp-in-progress", "EINPROGRESS", _begins_in_background, "the connection is being opened",
+          f"{_POSIX} EINPROGRESS", kinds=KINDS, gives=_begins),
+    gives("connect.tcp-begins", _begins, "a SYN is sent, and the call waits for what comes of it", f"{_POSIX}; RFC 9293 3.10.1",
+          kinds=KINDS, category="blocks"),
+)  # fmt: skip
+
+
+# listen()
+
+
+def _in_use_already(s: Situation) -> bool:
+    return _phase(s) != "" or s.socket.state not in ("CLOSED", "LISTEN")
+
+
+def _listens(s: Situation) -> bool:
+    return s.socket.state == "LISTEN"
+
+
+def _backlog(s: Situation) -> int:
+    written = s.host.sysctls.get("net.core.somaxconn", "")
+    most = int(written) if written.isdigit() else MOST_BACKLOG
+    number = s.number("backlog") & 0xFFFFFFFF
+    return min(number, most)
+
+
+def _new_backlog(s: Situation) -> Iterable[Outcome]:
+    yield Outcome(kind="returns", world=s.world.with_object(s.socket_id, replace(s.socket, backlog=_backlog(s))))
+
+
+def _has_port(s: Situation) -> bool:
+    local = s.socket.local
+    return local is not None and local.port != 0 and not s.socket.note.get("released")
+
+
+def _port_taken(s: Situation) -> bool | None:
+    one = s.socket
+    if not _has_port(s) or one.local is None:
+        return False
+    return in_use(s.world, s.socket_id, one, one.local, uid=s.process.uid)
+
+
+def _wild(one: Socket) -> Address:
+    return Address(one.domain, "::" if one.family == "inet6" else "0.0.0.0")
+
+
+def _listening(s: Situation) -> Iterable[Outcome]:
+    one, world = s.socket, s.world.copy()
+    local = one.local
+    if not _has_port(s) or local is None:
+        local = replace(local or _wild(one), port=-world.fresh())
+    world.objects[s.socket_id] = noted(
+        replace(one, state="LISTEN", local=local, backlog=_backlog(s), accepting=()), released=None
+    )
+    yield Outcome(kind="returns", world=world)
+
+
+_LISTEN: tuple[Rule, ...] = (
+    fails("listen.tcp-connected", "EINVAL", _in_use_already, "the socket is connected, or is being connected",
+          "POSIX.1-2024 listen() EINVAL; __inet_listen_sk() in net/ipv4/af_inet.c", kinds=KINDS),
+    gives("listen.tcp-again", _new_backlog, "a listener gets another backlog", "POSIX.1-2024 listen()", when=_listens, kinds=KINDS),
+    fails("listen.tcp-in-use", "EADDRINUSE", _port_taken, "another socket listens on this address and port",
+          "listen(2) EADDRINUSE; inet_csk_listen_start()", kinds=KINDS),
+    gives("listen.tcp-listens", _listening, "the socket is in LISTEN; without a name it gets a port at the wildcard",
+          "POSIX.1-2024 listen(); RFC 9293 3.10.1; inet_csk_listen_start()", kinds=KINDS),
+)  # fmt: skip
+
+
+# accept(), accept4()
+
+
+def _not_listening(s: Situation) -> bool:
+    return s.socket.state != "LISTEN"
+
+
+def _waits_for_accept(s: Situation) -> bool:
+    return bool(s.socket.accepting)
+
+
+def _child(s: Situation) -> tuple[int, Socket | None]:
+    connection = s.world.connections.get(s.socket.accepting[0])
+    number = connection.ends[1] if connection is not None else 0
+    return number, tcp(s.world, number)
+
+
+def _peer(s: Situation) -> Address | None:
+    _, child = _child(s)
+    return child.remote if child is not None else None
+
+
+def _taken_out(s: Situation) -> World:
+    """The world in which the first connection of the queue is out of it, and its socket nobody's yet."""
+    key, *rest = s.socket.accepting
+    world = s.world.copy()
+    world.objects[s.socket_id] = replace(s.socket, accepting=tuple(rest))
+    connection = world.connections.get(key)
+    if connection is not None:
+        world.connections[key] = replace(connection, stage="accepted")
+    return world
+
+
+def _unwritable(errno: str) -> Guard:
+    def holds(s: Situation) -> bool:
+        if not s.socket.accepting or not wants_address(s):
+            return False
+        peer = _peer(s)
+        return peer is not None and unwritable(s, peer) == errno
+
+    return holds
+
+
+def _dropping(errno: str) -> Gives:
+    """What was taken from the queue is closed again (__sys_accept4_file() in net/socket.c)."""
+
+    def dropped(s: Situation) -> Iterable[Outcome]:
+        number, _ = _child(s)
+        yield Outcome(kind="fails", errno=errno, world=ended(_taken_out(s), number))
+
+    return dropped
+
+
+def _accepting(s: Situation) -> Iterable[Outcome]:
+    number, child = _child(s)
+    assert child is not None
+    flags = s.number("flags") if s.call.name == "accept4" else 0
+    status = constant("O_RDWR") | (constant("O_NONBLOCK") if flags & constant("SOCK_NONBLOCK") else 0)
+    world, fd = opened_for(
+        _taken_out(s), s.process_name, number, flags=status, cloexec=bool(flags & constant("SOCK_CLOEXEC"))
+    )
+    out = address_out(s, child.remote) if wants_address(s) and child.remote is not None else None
+    learn = learning(child.remote) if out is not None else None
+    free = s.descriptor_free
+    yield Outcome(kind="returns", value=NewDescriptor(fd if free is not None else None), out=out, learn=learn, world=world)
+
+
+def _never_waits(s: Situation) -> bool:
+    return waits_never(s)
+
+
+def _waiting(s: Situation) -> Iterable[Outcome]:
+    """It may wait long enough for a connection that TCP_DEFER_ACCEPT keeps back."""
+    world = s.world
+    for key, connection in s.world.connections.items():
+        if connection.stage == "answered" and connection.listener == s.socket_id and not connection.dropped:
+            world = world.with_connection(key, replace(connection, dropped=True))
+    yield from waiting(s, world)
+
+
+def _accept_rules(call: str) -> tuple[Rule, ...]:
+    posix = f"POSIX.1-2024 {call}()"
+    return (
+        fails(f"{call}.tcp-not-listening", "EINVAL", _not_listening, "the socket does not listen", f"{posix} EINVAL", kinds=KINDS),
+        *(
+            fails(f"{call}.tcp-address-{errno.lower()}", errno, _unwritable(errno),
+                  "the peer's address cannot be written; the connection is closed",
+                  "accept(2); __sys_accept4_file() in net/socket.c", kinds=KINDS, gives=_dropping(errno))
+            for errno in ("EFAULT", "EINVAL")
+        ),
+        gives(f"{call}.tcp-accepted", _accepting, "the connection that waited longest gets a descriptor, whatever came of it",
+              f"{posix}; inet_csk_accept()", when=_waits_for_accept, kinds=KINDS),
+        fails(f"{call}.tcp-nothing", "EAGAIN", _never_waits, "no connection waits", f"{posix} EAGAIN", kinds=KINDS),
+        gives(f"{call}.tcp-waits", _waiting, "the call waits for a connection", posix, kinds=KINDS, category="blocks"),
+    )  # fmt: skip
+
+
+RULES: tuple[Rule, ...] = (
+    *_CONNECT,
+    *_LISTEN,
+    *accept_errors("tcp", KINDS),
+    *_accept_rules("accept"),
+    *_accept_rules("accept4"),
+)

@@ -1,5 +1,6 @@
-"""(being written)"""
+"""Data over TCP, in both directions: what tcp_sending.py and tcp_receiving.py say of the calls. It says nothing of its own."""
 
-from netlab.model.sockets.rules import Rule
+from netlab.model.sockets.calls.tcp_receiving import RECEIVING
+from netlab.model.sockets.calls.tcp_sending import SENDING
 
-RULES: tuple[Rule, ...] = ()
+RULES = (*SENDING, *RECEIVING)

@@ -1,0 +1,186 @@
+"""The owner's end of trial agents: starts one, makes calls in it, sees whether they have returned or sleep inside, lets it go.
+
+It knows what names stand for, and neither what is called nor what must come of it.
+"""
+
+import array
+import os
+import select
+import socket
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from netlab.errors import LabError
+from netlab.lab.lab import LabNode
+from netlab.lab.process import outer_pid
+from netlab.observe.procfs import inside_call
+from netlab.workload.marshal import MarshalError
+
+AGENT = Path(__file__).with_name("trial_agent.py")
+THREADS, THREADS_OF_A_CHILD = 6, 3
+"""Calls that one process may be inside at a time, but for one, which is for telling it what to do next."""
+
+WITHIN = 30.0
+"""Seconds in which what cannot block is done, on a machine however busy."""
+
+
+class GoneError(Exception):
+    """A process has ended."""
+
+
+class BusyError(Exception):
+    """Every thread of a process is inside a call."""
+
+
+class Performer:
+    """The owner's end of one trial agent: makes calls in it; a name stands for a descriptor."""
+
+    def __init__(self, name: str, controls: Sequence[socket.socket], pid: int, pidfd: int) -> None:
+        self.name, self.pid, self.pidfd = name, pid, pidfd
+        self.controls = list(controls)
+        self.table: dict[str, int] = {}
+        self.families: dict[str, int] = {}
+        self._polls = []
+        for control in self.controls:
+            poll = select.poll()
+            poll.register(control, select.POLLIN)
+            self._polls.append(poll)
+        self._tids = [int(self.receive(index)) for index in range(len(self.controls))]
+        self.free = list(range(len(self.controls)))
+        self.parent: Performer | None = None
+        self.number = 0
+
+    # What marshalling asks for (workload/encoder.py's Environment).
+
+    def descriptor(self, name: str) -> int:
+        """A name's number."""
+        try:
+            return self.table[name]
+        except KeyError:
+            raise MarshalError(f"nothing is named {name}") from None
+
+    def family(self, name: str | int) -> int:
+        """The family of a socket by its name; where it matters the length of an address is written, too."""
+        return self.families.get(name, socket.AF_INET) if isinstance(name, str) else socket.AF_INET
+
+    def address_of_name(self, name: str) -> bytes | None:
+        """No sequence asks for it."""
+        raise MarshalError(f"@{name} is not for generated sequences")
+
+    def node_address(self, node: str, interface: str, family: int) -> str:
+        """No sequence asks for it."""
+        raise MarshalError(f"{node} is not for generated sequences")
+
+    def port_of(self, name: str) -> int:
+        """No sequence asks for it."""
+        raise MarshalError(f"@{name} is not for generated sequences")
+
+    def interface_index(self, name: str) -> int:
+        """No sequence asks for it."""
+        raise MarshalError(f"%{name} is not for generated sequences")
+
+    def process_number(self, name: str) -> int:
+        """No sequence asks for it."""
+        raise MarshalError(f"{name} is not for generated sequences")
+
+    # Calls.
+
+    def begin(self, index: int, request: Sequence[Any]) -> None:
+        """Tell one thread what to do."""
+        body = msgspec.msgpack.encode(request)
+        try:
+            self.controls[index].sendall(struct.pack("=I", len(body)) + body)
+        except (BrokenPipeError, ConnectionResetError):
+            raise GoneError from None
+
+    def answered(self, index: int, milliseconds: float) -> bool:
+        """Whether a thread's answer is here, waited for so long at most."""
+        return bool(self._polls[index].poll(milliseconds))
+
+    def receive(self, index: int) -> Any:
+        """A thread's next answer."""
+        if not self.answered(index, WITHIN * 1000):
+            raise LabError(f"the trial agent of {self.name} does not answer")
+        control = self.controls[index]
+        head = _exactly(control, 4)
+        answer = msgspec.msgpack.decode(_exactly(control, struct.unpack("=I", head)[0]))
+        if isinstance(answer, dict):
+            raise LabError(f"the trial agent of {self.name} failed: {answer['broken']}")
+        return answer
+
+    def inside(self, index: int) -> bool:
+        """Whether a thread sleeps inside a call."""
+        return inside_call(self.pid, self._tids[index])
+
+    def told(self, *request: Any) -> Any:
+        """Do something that takes no time on the first free thread."""
+        if not self.free:
+            raise BusyError
+        self.begin(self.free[0], request)
+        return self.receive(self.free[0])
+
+    def forked(self, name: str) -> tuple["Performer", list[Any]]:
+        """A child, and the reply of fork()."""
+        if not self.free:
+            raise BusyError
+        self.begin(self.free[0], ("fork", THREADS_OF_A_CHILD))
+        control = self.controls[self.free[0]]
+        if not self.answered(self.free[0], WITHIN * 1000):
+            raise LabError(f"the trial agent of {self.name} did not fork")
+        data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(64), socket.MSG_CMSG_CLOEXEC)
+        fds = array.array("i")
+        for _, _, rights in ancillary:
+            fds.frombytes(rights)
+        size = struct.unpack_from("=I", data)[0]
+        data += _exactly(control, size + 4 - len(data)) if len(data) < size + 4 else b""
+        reply = msgspec.msgpack.decode(data[4:])
+        if not isinstance(reply, list):
+            raise LabError(f"the trial agent of {self.name} did not fork: {reply}")
+        pidfd, *controls = fds
+        child = Performer(name, [socket.socket(fileno=fd) for fd in controls], outer_pid(pidfd), pidfd)
+        child.table, child.families = dict(self.table), dict(self.families)
+        child.parent, child.number = self, reply[0]
+        return child, reply
+
+    def close(self) -> int:
+        """Let it go, and wait until it is gone. Gives how a child ended: its exit status, or minus the number of a signal."""
+        for control in self.controls:
+            control.close()
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        poll.poll(WITHIN * 1000)
+        os.close(self.pidfd)
+        return int(self.parent.told("reap", self.number)) if self.parent is not None else 0
+
+
+def _exactly(control: socket.socket, size: int) -> bytes:
+    try:
+        data = control.recv(size)
+    except ConnectionResetError:
+        raise GoneError from None
+    if not data:
+        raise GoneError
+    while len(data) < size:
+        more = control.recv(size - len(data))
+        if not more:
+            raise GoneError
+        data += more
+    return data
+
+
+def started(node: LabNode) -> Performer:
+    """A trial agent in a node."""
+    pairs = [socket.socketpair() for _ in range(THREADS)]
+    status, told = os.pipe2(os.O_CLOEXEC)
+    try:
+        pid, pidfd = node.fork(AGENT, *(theirs.fileno() for _, theirs in pairs), told)
+    finally:
+        for _, theirs in pairs:
+            theirs.close()
+        os.close(told)
+        os.close(status)
+    return Performer(node.name, [ours for ours, _ in pairs], pid, pidfd)

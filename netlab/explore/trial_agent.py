@@ -1,0 +1,189 @@
+"""The agent of generated trials: makes calls as workload/agent.py does, but answers sooner, for it makes a million of them.
+
+Each of a few threads has a control socket of its own and does what it is told there: nothing is handed from thread to thread, and
+a call that blocks keeps only its own socket busy. It runs forked off the keeper in a bare interpreter (see lab/pid1.py) and judges
+nothing. Its own descriptors lie at 500 and above. Messages are msgpack after a length of 4 bytes; playing.py is the other end.
+"""
+
+import array
+import ctypes
+import mmap
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from typing import Any
+
+from msgspec import msgpack
+
+from netlab.workload.agent import FIRST_OWN_DESCRIPTOR, PROT_NONE, own_descriptor
+from netlab.workload.agent_arguments import Argument
+from netlab.workload.own_calls import OWN_CALLS, libc, own_directory
+
+FILES = 1024
+"""RLIMIT_NOFILE as a shell has it, whatever the keeper raised it to."""
+
+MASK = 0o022
+"""The file mode creation mask that every sequence begins with."""
+
+INTERRUPTS = signal.SIGRTMAX
+"""What gets a thread out of a call when its sequence is over: a signal that no sequence knows."""
+_REALTIME = time.CLOCK_REALTIME
+
+
+class TrialAgent:
+    """One process: a thread for every control socket."""
+
+    def __init__(self, controls: list[socket.socket]) -> None:
+        self.controls = controls
+        self.inside: set[int] = set()
+        self.page = mmap.mmap(-1, mmap.PAGESIZE)
+        self.bad = ctypes.addressof(ctypes.c_char.from_buffer(self.page))
+        libc.mprotect(ctypes.c_void_p(self.bad), mmap.PAGESIZE, PROT_NONE)
+
+    def serve(self) -> None:
+        """Serve until the owner closes the first control socket."""
+        for control in self.controls[1:]:
+            threading.Thread(target=self.follow, args=(control,), daemon=True).start()
+        self.follow(self.controls[0])
+        os._exit(0)
+
+    def follow(self, control: socket.socket) -> None:
+        """Do what is told on one control socket, one thing after another."""
+        self.answer(control, threading.get_native_id())
+        doings: dict[str, Any] = {
+            "call": self.call, "reset": self.reset, "interrupt": self.interrupt, "fork": self.fork, "reap": self.reap,
+        }  # fmt: skip
+        while (request := receive(control)) is not None:
+            try:
+                doings[request[0]](control, *request[1:])
+            except OSError as error:
+                if error.errno in _GONE:
+                    return
+                self.answer(control, {"broken": str(error)})
+            except Exception as error:  # noqa: BLE001
+                self.answer(control, {"broken": f"{type(error).__name__}: {error}"})
+
+    def answer(self, control: socket.socket, message: Any, *fds: int) -> None:
+        """One message to the owner."""
+        body = msgpack.encode(message)
+        body = struct.pack("=I", len(body)) + body
+        if fds:
+            control.sendmsg([body], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+        else:
+            control.sendall(body)
+
+    def call(self, control: socket.socket, name: str, tagged: list[Any], wide: bool, tell: bool) -> None:
+        """Make one call, bracketed by the clock; ``tell`` just before it, for it may block."""
+        arguments = [Argument(one, self.bad) for one in tagged]
+        own_call = self.signalled if name == "interrupt" else OWN_CALLS.get(name)
+        function: Any = own_call or getattr(libc, name)
+        if own_call is None:
+            function.restype = ctypes.c_ssize_t if wide else ctypes.c_int
+            values = [argument.value for argument in arguments]
+        else:
+            values = [argument.buffer if argument.returns else argument.value.value for argument in arguments]
+        if tell:
+            self.answer(control, True)
+        own = threading.get_ident()
+        self.inside.add(own)
+        ctypes.set_errno(0)
+        before = time.clock_gettime_ns(_REALTIME)
+        result = function(*values)
+        if own_call is None:
+            number = ctypes.get_errno() if result == -1 else 0
+        else:
+            result, number = result
+        after = time.clock_gettime_ns(_REALTIME)
+        self.inside.discard(own)
+        self.answer(control, (result, number, [argument.read_back() for argument in arguments], before, after))
+
+    def reset(self, control: socket.socket) -> None:
+        """Close all descriptors of the sequence that is over, and put back the limit and the mask that it may have changed."""
+        os.umask(MASK)
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(hard, FILES)))
+        os.closerange(3, FIRST_OWN_DESCRIPTOR)
+        self.answer(control, 0)
+
+    def interrupt(self, control: socket.socket) -> None:
+        """Get every thread out of the call that it is inside."""
+        self.answer(control, self.signalled(INTERRUPTS)[0])
+
+    def signalled(self, number: int) -> tuple[int, int]:
+        """Send a signal to each other thread that is inside a call; gives how many these are."""
+        threads = self.inside - {threading.get_ident()}
+        for thread in threads:
+            signal.pthread_kill(thread, number)
+        return len(threads), 0
+
+    def reap(self, control: socket.socket, pid: int) -> None:
+        """How a child of this process ended: its exit status, or minus the signal's number."""
+        self.answer(control, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+    def fork(self, control: socket.socket, threads: int) -> None:
+        """A child of this process with a copy of its descriptors; the owner gets the control sockets to it."""
+        pairs = [socket.socketpair() for _ in range(threads)]
+        theirs = [own_descriptor(pair[1]) for pair in pairs]
+        before = time.clock_gettime_ns(_REALTIME)
+        pid = os.fork()
+        if pid == 0:
+            for one in (*(pair[0] for pair in pairs), *self.controls):
+                one.close()
+            TrialAgent(theirs).serve()
+        after = time.clock_gettime_ns(_REALTIME)
+        child = os.pidfd_open(pid)
+        self.answer(control, (pid, 0, [], before, after), child, *(pair[0].fileno() for pair in pairs))
+        os.close(child)
+        for one in (*(pair[0] for pair in pairs), *theirs):
+            one.close()
+
+
+_GONE = (32, 104)  # EPIPE, ECONNRESET
+
+
+def receive(control: socket.socket) -> Any:
+    """The next request; None when the owner has gone."""
+    try:
+        data = control.recv(1 << 16)
+        while data and len(data) < 4:
+            data += control.recv(4 - len(data))
+        if not data:
+            return None
+        size = struct.unpack_from("=I", data)[0] + 4
+        if len(data) < size:
+            parts = bytearray(data)
+            while len(parts) < size:
+                more = control.recv(size - len(parts))
+                if not more:
+                    return None
+                parts += more
+            data = bytes(parts)
+    except ConnectionResetError:
+        return None
+    return msgpack.decode(data[4:])
+
+
+def main(descriptors: list[int], arguments: dict[str, Any]) -> None:
+    """Serve the owner at the other ends of these descriptors."""
+    sys.setswitchinterval(0.0005)
+    controls = [own_descriptor(socket.socket(fileno=descriptor)) for descriptor in descriptors]
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    if null > 2:
+        os.close(null)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    own_directory()
+    os.umask(MASK)
+    nothing = ctypes.cast(libc.abs, ctypes.c_void_p).value or 0
+    libc.sigaction(int(INTERRUPTS), struct.pack("=Q128xI4xQ", nothing, 0, 0), None)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
+    TrialAgent(controls).serve()

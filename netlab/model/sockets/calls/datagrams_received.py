@@ -1,0 +1,133 @@
+"""Receiving datagrams of UDP and of raw IP: pending errors first, then the queue, then what an empty one means.
+
+The order is that of __skb_recv_udp() in net/ipv4/udp.c and __skb_wait_for_more_packets() in net/core/datagram.c.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from netlab.model.sockets.messages import (
+    RECEIVES,
+    Free,
+    datagram_given,
+    error_taken,
+    nothing_received,
+    pending_error,
+    size,
+    unreadable,
+    waiting,
+    waits_never,
+)
+from netlab.model.sockets.objects import Datagram
+from netlab.model.sockets.outcomes import Out, Outcome
+from netlab.model.sockets.rules import Rule, always, fails, gives, unmodelled
+from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.udp import takeable
+from netlab.notation.constants import constant
+
+_CONTROLLED = tuple(
+    (constant(level), constant(name))
+    for level, names in (
+        ("SOL_SOCKET", ("SO_TIMESTAMP", "SO_TIMESTAMPNS", "SO_TIMESTAMPING", "SO_RXQ_OVFL", "SO_PASSCRED")),
+        ("IPPROTO_IP", ("IP_PKTINFO", "IP_RECVTTL", "IP_RECVTOS", "IP_RECVOPTS", "IP_RETOPTS", "IP_RECVORIGDSTADDR")),
+        ("IPPROTO_IPV6", ("IPV6_RECVPKTINFO", "IPV6_RECVHOPLIMIT", "IPV6_RECVTCLASS", "IPV6_RECVRTHDR", "IPV6_RECVDSTOPTS")),
+    )
+    for name in names
+)
+_ERRORS = tuple(
+    (constant(level), constant(name)) for level, name in (("IPPROTO_IP", "IP_RECVERR"), ("IPPROTO_IPV6", "IPV6_RECVERR"))
+)
+_PEEK_OFF = (constant("SOL_SOCKET"), constant("SO_PEEK_OFF"))
+
+
+def reads_nothing(s: Situation) -> bool:
+    """read() of no bytes gives 0 and looks at nothing."""
+    return size(s) == 0
+
+
+def _wants_errors(s: Situation) -> bool:
+    return s.flag("MSG_ERRQUEUE")
+
+
+def _keeps_errors(s: Situation) -> bool:
+    return s.flag("MSG_ERRQUEUE") and any(s.socket.options.get(key) for key in _ERRORS)
+
+
+def peeks_from(s: Situation) -> bool:
+    """Whether SO_PEEK_OFF says where to look."""
+    return s.flag("MSG_PEEK") and s.socket.options.get(_PEEK_OFF, -1) >= 0
+
+
+def _waits(s: Situation) -> bool | None:
+    """Whether a message is there; None where one may have come."""
+    queue = s.socket.queue
+    if not queue:
+        return False
+    return True if any(message.certain for message in queue) else None
+
+
+def _taken(s: Situation, index: int) -> Outcome:
+    message = s.socket.queue[index]
+    world = s.world
+    if not s.flag("MSG_PEEK"):
+        queue = s.socket.queue
+        world = world.with_object(s.socket_id, msgspec.structs.replace(s.socket, queue=queue[:index] + queue[index + 1 :]))
+    control: Out | None = Free() if any(s.socket.options.get(key) for key in _CONTROLLED) else None
+    return datagram_given(s, world, message, control=control)
+
+
+def _giving(s: Situation) -> Iterable[Outcome]:
+    for index in takeable(s.socket.queue):
+        yield _taken(s, index)
+
+
+def _copies_nowhere(s: Situation) -> bool | None:
+    if not unreadable(s):
+        return False
+    messages: tuple[Datagram, ...] = tuple(s.socket.queue[index] for index in takeable(s.socket.queue))
+    if not any(message.size for message in messages):
+        return False
+    return _waits(s)
+
+
+def _losing(s: Situation) -> Iterable[Outcome]:
+    # The datagram is out of the queue by then, unless it was only to be looked at.
+    for index in takeable(s.socket.queue):
+        yield msgspec.structs.replace(_taken(s, index), kind="fails", errno="EFAULT", value=0, out=None, learn=None)
+
+
+def _shut(s: Situation) -> bool:
+    return s.socket.shut_read
+
+
+def receiving(call: str, kinds: tuple[str, ...] = ("udp",), of: str = "udp") -> tuple[Rule, ...]:
+    """The rules of one call."""
+    posix = f"POSIX.1-2024 {call}()"
+    none: tuple[Rule, ...] = ()
+    if call == "read":
+        none = (
+            gives(f"read.{of}-nothing", nothing_received, "of no bytes nothing is read", "sock_read_iter() in net/socket.c",
+                  when=reads_nothing, kinds=kinds),
+        )  # fmt: skip
+    return (
+        *none,
+        unmodelled(f"{call}.{of}-errors-kept", _keeps_errors, "what IP_RECVERR keeps is not modelled", kinds=kinds),
+        fails(f"{call}.{of}-no-errors", "EAGAIN", _wants_errors, "no error is kept", "recv(2), MSG_ERRQUEUE; ip(7)", kinds=kinds),
+        unmodelled(f"{call}.{of}-peek-off", peeks_from, "SO_PEEK_OFF is not modelled", kinds=kinds),
+        gives(f"{call}.{of}-error", error_taken, "an error that came back is told once", "RFC 1122 4.1.3.3; udp(7)",
+              when=pending_error, kinds=kinds, category="fails"),
+        gives(f"{call}.{of}-unwritable", _losing, "the data cannot be written; the datagram is lost", "recv(2) EFAULT",
+              when=_copies_nowhere, kinds=kinds, category="fails"),
+        gives(f"{call}.{of}-datagram", _giving, "one datagram, the rest of it is thrown away", f"{posix}; udp(7)", when=_waits,
+              kinds=kinds),
+        fails(f"{call}.{of}-none", "EAGAIN", waits_never, "no datagram is there, and the call does not wait", f"{posix} EAGAIN",
+              kinds=kinds),
+        gives(f"{call}.{of}-shut", nothing_received, "the socket was shut down for receiving", f"{posix}; shutdown(2)", when=_shut,
+              kinds=kinds, note="a call that does not wait gives EAGAIN"),
+        gives(f"{call}.{of}-waits", waiting, "the call waits for a datagram, at most as long as SO_RCVTIMEO says", posix,
+              when=always, kinds=kinds, category="blocks"),
+    )  # fmt: skip
+
+
+RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in receiving(call))

@@ -1,0 +1,392 @@
+"""Receiving on TCP: recv(), recvfrom(), recvmsg(), read(), in the order of tcp_recvmsg_locked() in net/ipv4/tcp.c.
+
+How much is there is known on loopback, and bounds where it may still be on its way. Urgent data is one byte beside the stream.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from netlab.model.sockets.calls.tcp_arriving import with_flow
+from netlab.model.sockets.calls.tcp_sending import ERRORS
+from netlab.model.sockets.messages import RECEIVES, limit, message_out, parts, size, unreadable, waits_never
+from netlab.model.sockets.objects import Flow
+from netlab.model.sockets.options.values import given
+from netlab.model.sockets.outcomes import Between, Outcome, Seen
+from netlab.model.sockets.rules import Guard, Rule, fails, gives, unmodelled
+from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.world import World
+from netlab.notation.printing import print_bytes
+from netlab.notation.values import BadPointer
+
+KINDS = ("tcp",)
+_SOURCE = "tcp_recvmsg_locked() in net/ipv4/tcp.c"
+_URGENT = "tcp_recv_urg() in net/ipv4/tcp.c"
+_OOB = 1
+_TRUNC = 0x20
+_TICK = 10_000_000
+
+replace = msgspec.structs.replace
+
+
+class Got(msgspec.Struct, frozen=True):
+    """What a call that blocks has received so far: how much, and the bytes, None where they are not known."""
+
+    many: int = 0
+    data: bytes | None = b""
+
+
+def inline(s: Situation) -> bool:
+    """SO_OOBINLINE."""
+    return bool(given(s.socket, "SOL_SOCKET", "SO_OOBINLINE", 0))
+
+
+def _got(s: Situation) -> Got:
+    return s.note if isinstance(s.note, Got) else Got()
+
+
+def at_mark(flow: Flow) -> Flow:
+    """The flow for a reader who does not take the urgent byte in line and stands at the mark: it is skipped (tcp(7))."""
+    if flow.urgent is None or flow.urgent != flow.read or flow.arrived <= flow.read:
+        return flow
+    return taken(flow, 1)
+
+
+def taken(flow: Flow, many: int) -> Flow:
+    """The flow after so many bytes were read."""
+    read = flow.read + many
+    return replace(
+        flow, read=read, arrived=max(flow.arrived, read), data=None if flow.data is None else flow.data[many:], full=False,
+        urgent=None if flow.urgent is not None and flow.urgent < read else flow.urgent,
+        urgent_read=flow.urgent_read and flow.urgent is not None and flow.urgent >= read,
+    )  # fmt: skip
+
+
+def _reader(s: Situation) -> Flow:
+    """What the call reads from: the flow, past an urgent byte that it does not take."""
+    flow = s.incoming
+    return flow if inline(s) or s.flag("MSG_PEEK") else at_mark(flow)
+
+
+def _stretch(s: Situation) -> tuple[int, int]:
+    """The least and the most that there is to read up to the mark, or the end."""
+    flow = _reader(s)
+    least, most = flow.queued, flow.under_way
+    if flow.urgent is not None and flow.urgent >= flow.read:
+        ahead = flow.urgent - flow.read
+        if ahead == 0 and s.flag("MSG_PEEK") and not inline(s):
+            # Looking, it skips the urgent byte as reading does.
+            return max(least - 1, 0), max(most - 1, 0)
+        if ahead:
+            return min(least, ahead), min(most, ahead)
+    return least, most
+
+
+def _want(s: Situation) -> int:
+    return size(s) - _got(s).many
+
+
+def _target(s: Situation) -> int:
+    """How much a call that waits wants at least (sock_rcvlowat() in include/net/sock.h)."""
+    whole = size(s)
+    if s.flag("MSG_WAITALL"):
+        return max(whole, 1)
+    low = given(s.socket, "SOL_SOCKET", "SO_RCVLOWAT", 1)
+    return max(min(low if isinstance(low, int) else 1, whole), 1)
+
+
+def _no_more(s: Situation) -> bool:
+    """Whether nothing can come any more: it returns what it has."""
+    one = s.socket
+    return bool(one.error) or one.shut_read or bool(one.note.get("done")) or one.state == "CLOSED"
+
+
+def _read_nothing(s: Situation) -> bool:
+    return s.call.name == "read" and size(s) == 0
+
+
+def _error_queue(s: Situation) -> bool:
+    return s.flag("MSG_ERRQUEUE")
+
+
+def _error_queue_used(s: Situation) -> bool:
+    names = (("IPPROTO_IP", "IP_RECVERR"), ("IPPROTO_IPV6", "IPV6_RECVERR"), ("SOL_SOCKET", "SO_TIMESTAMPING"))
+    return s.flag("MSG_ERRQUEUE") and any(given(s.socket, level, name) for level, name in names)
+
+
+def _special(s: Situation) -> bool:
+    """Options by which reading has rules of its own."""
+    return (s.flag("MSG_PEEK") and given(s.socket, "SOL_SOCKET", "SO_PEEK_OFF", -1) != -1) or bool(
+        given(s.socket, "IPPROTO_TCP", "TCP_REPAIR")
+    )
+
+
+def _listening(s: Situation) -> bool:
+    return s.socket.state == "LISTEN"
+
+
+# Urgent data
+
+
+def _out_of_band(s: Situation) -> bool:
+    return s.flag("MSG_OOB")
+
+
+def _mark(s: Situation) -> int | None:
+    """Where the urgent byte is, if the reader has not passed it; it may not have arrived yet."""
+    return s.incoming.urgent
+
+
+def _no_urgent(s: Situation) -> bool | None:
+    if not _out_of_band(s):
+        return False
+    mark = _mark(s)
+    if inline(s) or mark is None or s.incoming.urgent_read:
+        return True
+    return False if mark < s.incoming.arrived else None
+
+
+def _urgent_unconnected(s: Situation) -> bool:
+    return _out_of_band(s) and s.socket.state == "CLOSED" and not s.socket.note.get("done") and s.socket.connection == 0
+
+
+def _urgent_on_its_way(s: Situation) -> bool | None:
+    mark = _mark(s)
+    if not _out_of_band(s) or mark is None:
+        return False
+    return False if mark < s.incoming.arrived else None
+
+
+def _urgent_unwritable(s: Situation) -> bool:
+    return _out_of_band(s) and unreadable(s)
+
+
+def _urgent_left(s: Situation) -> World:
+    flow = s.incoming
+    if s.flag("MSG_PEEK"):
+        return s.world
+    return _with_incoming(s, replace(flow, urgent_read=True, arrived=max(flow.arrived, (_mark(s) or 0) + 1)))
+
+
+def _urgent_fault(s: Situation) -> Iterable[Outcome]:
+    yield Outcome(kind="fails", errno="EFAULT", world=_urgent_left(s))
+
+
+def _urgent_given(s: Situation) -> Iterable[Outcome]:
+    flow, mark = s.incoming, _mark(s) or 0
+    room = 1 if size(s) else 0
+    data = None if flow.data is None else flow.data[mark - flow.read : mark - flow.read + room]
+    out, learn = message_out(s, data, flags=_OOB | (0 if room else _TRUNC))
+    yield Outcome(kind="returns", value=room, out=out, learn=learn, world=_urgent_left(s))
+
+
+# The stream
+
+
+def _with_incoming(s: Situation, flow: Flow) -> World:
+    connection = s.connection
+    if connection is None:
+        return s.world
+    return s.world.with_connection(s.socket.connection, with_flow(connection, 1 - s.side, flow))
+
+
+def _some(s: Situation) -> bool | None:
+    """Whether there is something to read, or some was; None where it may still be on its way."""
+    if _got(s).many:
+        return True
+    least, most = _stretch(s)
+    return True if least else (None if most else False)
+
+
+def _unwritable(s: Situation) -> bool | None:
+    if not unreadable(s) or s.flag("MSG_TRUNC") or len(parts(s)) > 1 or _got(s).many:
+        return False
+    return _some(s)
+
+
+class Prefix(msgspec.Struct, frozen=True):
+    """Some of these bytes from the first on, as text; any where they are not known."""
+
+    data: bytes
+
+    def accepts(self, out: Any, world: World) -> bool:
+        """The text of a beginning."""
+        if not isinstance(out, str) or not out.startswith('"'):
+            return True
+        return print_bytes(self.data).startswith(out[:-1])
+
+    def shown(self, world: World) -> Any:
+        """A star: how much it is, the value says."""
+        return "*"
+
+
+def _reading(s: Situation) -> Iterable[Outcome]:
+    """What is there is given; a call that waits for more keeps it until then."""
+    got, want = _got(s), _want(s)
+    least, most = _stretch(s)
+    least, most = min(least, want), min(most, want)
+    least = max(least, 1 - got.many) if want else 0
+    whole = size(s)
+    enough = waits_never(s) or _no_more(s) or whole == 0 or _stops_at_mark(s, least)
+    target = _target(s)
+    if enough or got.many + least >= target:
+        yield _given(s, got, least, most)
+    else:
+        if got.many + most >= target:
+            yield _given(s, got, target - got.many, most)
+        kept = s.note if s.flag("MSG_PEEK") else _with_more(s, got, least)
+        yield Outcome(kind="blocks", world=_world_after(s, least), note=kept)
+        longest = limit(s)
+        if longest is not None:
+            last = _given(s, got, least, min(most, max(target - got.many - 1, least)))
+            yield replace(last, least=max(longest - _TICK, 0))
+
+
+def _stops_at_mark(s: Situation, least: int) -> bool:
+    """Reading stops before an urgent byte when it has something (tcp(7))."""
+    flow = _reader(s)
+    return flow.urgent is not None and flow.urgent == flow.read + least and least + _got(s).many > 0 and flow.arrived > flow.urgent
+
+
+def _with_more(s: Situation, got: Got, many: int) -> Got:
+    data = _data(s, many)
+    return Got(got.many + many, None if data is None or got.data is None else got.data + data)
+
+
+def _data(s: Situation, many: int) -> bytes | None:
+    flow = _reader(s)
+    if flow.data is None:
+        return None
+    skipped = 1 if s.flag("MSG_PEEK") and not inline(s) and flow.urgent == flow.read else 0
+    return flow.data[skipped : skipped + many]
+
+
+def _world_after(s: Situation, many: int) -> World:
+    if s.flag("MSG_PEEK"):
+        flow = s.incoming
+        seen = flow.read + many
+        return s.world if flow.arrived >= seen else _with_incoming(s, replace(flow, arrived=seen))
+    return _with_incoming(s, taken(_reader(s), many))
+
+
+def _given(s: Situation, got: Got, least: int, most: int) -> Outcome:
+    data = _with_more(s, got, most).data
+    cut = s.flag("MSG_TRUNC") or data is None
+    if least == most:
+        out, learn = message_out(s, None if cut else data)
+        return Outcome(kind="returns", value=got.many + least, out=out, learn=learn, world=_world_after(s, least))
+    out, _ = message_out(s, None)
+
+    def learn_number(_: World, seen: Seen) -> World:
+        return _world_after(s, max(min(seen.result - got.many, most), 0))
+
+    if s.call.name in ("recv", "read") and not cut and data is not None:
+        out = Prefix(data)
+    return Outcome(
+        kind="returns", value=Between(got.many + least, got.many + most), out=out, learn=learn_number, world=_world_after(s, most)
+    )
+
+
+def _skipping(s: Situation) -> World:
+    """The world after a call that gives nothing: it skips an urgent byte all the same."""
+    flow = s.incoming
+    reader = _reader(s)
+    return s.world if reader is flow else _with_incoming(s, reader)
+
+
+def _done(s: Situation) -> bool:
+    return bool(s.socket.note.get("done"))
+
+
+def _nothing_more(s: Situation) -> Iterable[Outcome]:
+    out, learn = message_out(s, b"")
+    yield Outcome(kind="returns", value=0, out=out, learn=learn, world=_skipping(s))
+
+
+def _error(name: str) -> Guard:
+    def holds(s: Situation) -> bool:
+        return s.socket.error == name
+
+    return holds
+
+
+def _taking_error(s: Situation) -> Iterable[Outcome]:
+    world = _skipping(s).with_object(s.socket_id, replace(s.socket, error=""))
+    yield Outcome(kind="fails", errno=s.socket.error, world=world)
+
+
+def _shut(s: Situation) -> bool:
+    return s.socket.shut_read
+
+
+def _closed(s: Situation) -> bool:
+    return s.socket.state == "CLOSED"
+
+
+def _never_waits(s: Situation) -> bool:
+    return waits_never(s)
+
+
+def _again(s: Situation) -> Iterable[Outcome]:
+    yield Outcome(kind="fails", errno="EAGAIN", world=_skipping(s))
+
+
+def _waiting(s: Situation) -> Iterable[Outcome]:
+    world = _skipping(s)
+    yield Outcome(kind="blocks", world=world, note=s.note)
+    longest = limit(s)
+    if longest is not None:
+        yield Outcome(kind="fails", errno="EAGAIN", world=world, least=max(longest - _TICK, 0))
+
+
+def _no_address_room(s: Situation) -> bool:
+    value = s.args.get("length")
+    return s.call.name == "recvfrom" and (isinstance(value, BadPointer) or (isinstance(value, int) and value < 0))
+
+
+def _receiving_rules(call: str) -> tuple[Rule, ...]:
+    posix = f"POSIX.1-2024 {call}()"
+    return (
+        gives(f"{call}.tcp-reads-nothing", _nothing_read, "no bytes are asked for, and nothing is looked at",
+              "read(2); sock_read_iter() in net/socket.c", when=_read_nothing, kinds=KINDS),
+        unmodelled(f"{call}.tcp-special", _special, "SO_PEEK_OFF and TCP_REPAIR of TCP are not modelled", kinds=KINDS),
+        unmodelled(f"{call}.tcp-address-refused", _no_address_room, "what becomes of data whose sender cannot be written",
+                   kinds=KINDS),
+        unmodelled(f"{call}.tcp-error-queue-used", _error_queue_used, "what is in TCP's error queue is not modelled", kinds=KINDS),
+        fails(f"{call}.tcp-error-queue", "EAGAIN", _error_queue, "the error queue is empty",
+              "recv(2), MSG_ERRQUEUE; ip(7), IP_RECVERR", kinds=KINDS),
+        fails(f"{call}.tcp-listening", "ENOTCONN", _listening, "the socket listens", f"{posix} ENOTCONN; {_SOURCE}", kinds=KINDS),
+        fails(f"{call}.tcp-no-urgent", "EINVAL", _no_urgent, "there is no urgent data, it was read, or it is in line",
+              f"recv(2), MSG_OOB; {_URGENT}", kinds=KINDS),
+        fails(f"{call}.tcp-urgent-on-its-way", "EAGAIN", _urgent_on_its_way, "urgent data was announced and is not here yet",
+              f"tcp(7); {_URGENT}", kinds=KINDS),
+        fails(f"{call}.tcp-urgent-unwritable", "EFAULT", _urgent_unwritable, "the buffer cannot be written; the byte is gone",
+              f"recv(2) EFAULT; {_URGENT}", kinds=KINDS, gives=_urgent_fault),
+        gives(f"{call}.tcp-urgent", _urgent_given, "the urgent byte is given, and stays in its place in the stream as a mark",
+              f"{posix}; tcp(7); {_URGENT}", when=_out_of_band, kinds=KINDS),
+        fails(f"{call}.tcp-unwritable", "EFAULT", _unwritable, "the buffer cannot be written; the data stays", "recv(2) EFAULT",
+              kinds=KINDS),
+        gives(f"{call}.tcp-data", _reading, "what is there is given, up to an urgent byte", f"{posix}; {_SOURCE}", when=_some,
+              kinds=KINDS),
+        gives(f"{call}.tcp-end", _nothing_more, "the peer has closed: the end of the stream", posix, when=_done, kinds=KINDS),
+        *(
+            fails(f"{call}.tcp-error-{name.lower()}", name, _error(name), f"the pending error {name} is told, and cleared",
+                  f"{posix}; {_SOURCE}", kinds=KINDS, gives=_taking_error)
+            for name in ERRORS
+        ),
+        gives(f"{call}.tcp-shut", _nothing_more, "the socket is shut down for receiving", f"{posix}; shutdown(2)", when=_shut,
+              kinds=KINDS),
+        fails(f"{call}.tcp-unconnected", "ENOTCONN", _closed, "the socket is not connected", f"{posix} ENOTCONN", kinds=KINDS),
+        fails(f"{call}.tcp-nothing", "EAGAIN", _never_waits, "there is nothing to read", f"{posix} EAGAIN", kinds=KINDS,
+              gives=_again),
+        gives(f"{call}.tcp-waits", _waiting, "the call waits for data", posix, kinds=KINDS, category="blocks"),
+    )  # fmt: skip
+
+
+def _nothing_read(s: Situation) -> Iterable[Outcome]:
+    out, learn = message_out(s, b"")
+    yield Outcome(kind="returns", value=0, out=out, learn=learn, world=s.world)
+
+
+RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in _receiving_rules(call))

@@ -1,0 +1,197 @@
+"""Receiving from UNIX streams: what is there, up to what passes descriptors; then the reset, the end, or waiting.
+
+The order is that of unix_stream_read_generic() in net/unix/af_unix.c. Urgent data is not modelled.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from netlab.model.sockets.calls.ancillary import received, wants_credentials
+from netlab.model.sockets.calls.datagrams_received import peeks_from
+from netlab.model.sockets.messages import (
+    RECEIVES,
+    error_taken,
+    message_out,
+    nothing_received,
+    pending_error,
+    size,
+    unreadable,
+    waiting,
+    waits_never,
+    with_name_written,
+)
+from netlab.model.sockets.objects import Address, Flow, Socket
+from netlab.model.sockets.options.values import given
+from netlab.model.sockets.outcomes import Between, Outcome, Seen, Value
+from netlab.model.sockets.rules import Rule, always, fails, gives, unmodelled
+from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.unix import with_flow
+from netlab.model.sockets.world import World
+
+_KINDS = ("unix-stream",)
+_READ = "unix_stream_read_generic() in net/unix/af_unix.c"
+
+
+def _reads_nothing(s: Situation) -> bool:
+    return size(s) == 0
+
+
+def _not_connected(s: Situation) -> bool:
+    return s.socket.state != "ESTABLISHED"
+
+
+def _target(s: Situation) -> int:
+    """How many bytes a call that waits wants at least (sock_rcvlowat())."""
+    wanted = size(s) if s.flag("MSG_WAITALL") else min(given(s.socket, "SOL_SOCKET", "SO_RCVLOWAT", 1), size(s))
+    return max(wanted, 1)
+
+
+def _urgent(s: Situation) -> bool:
+    return s.flag("MSG_OOB")
+
+
+def _there(s: Situation) -> int:
+    flow = s.incoming
+    return min(flow.queued, _up_to_rights(s))
+
+
+def _up_to_rights(s: Situation) -> int:
+    """How many bytes a receive gives at most: it ends with the piece that passes descriptors."""
+    read = s.incoming.read
+    for start, end, _ in s.socket.note.get("rights", ()):
+        if end > read:
+            return int(end - read) if size(s) > start - read else size(s)
+    return size(s)
+
+
+def _enough(s: Situation) -> bool:
+    there = _there(s)
+    if not there:
+        return size(s) == 0 and s.incoming.queued > 0
+    over = s.socket.shut_read or bool(s.socket.error)
+    ends = there >= _up_to_rights(s) and _up_to_rights(s) <= size(s) and _passes(s)
+    return waits_never(s) or over or there >= _target(s) or ends or s.flag("MSG_PEEK")
+
+
+def _passes(s: Situation) -> bool:
+    return bool(_rights(s, min(_there(s), size(s))))
+
+
+def _rights(s: Situation, many: int) -> tuple[int, ...]:
+    """The descriptions that come with so many bytes."""
+    read = s.incoming.read
+    for start, end, descriptions in s.socket.note.get("rights", ()):
+        # A peek goes on to the first piece that passes some, whatever room is left.
+        if end > read and (read + many > start or s.flag("MSG_PEEK")):
+            return tuple(descriptions)
+    return ()
+
+
+def _taken(s: Situation, many: int, *, exact: bool) -> Outcome:
+    flow = s.incoming
+    data = flow.data[:many] if exact and flow.data is not None else None
+    peeked = s.flag("MSG_PEEK")
+    descriptions = _rights(s, many)
+    got = received(s, s.world, descriptions, peeked=peeked)
+    world = got.world
+    source = _sender(s)
+    out, learn = message_out(s, data, source=source, control=got.seen, flags=got.flags)
+    if not peeked:
+        world = _after_reading(s, world, many, flow)
+    return with_name_written(s, Outcome(kind="returns", value=many, out=out, world=world, learn=learn), source)
+
+
+def _sender(s: Situation) -> Address | None:
+    """The name that comes with data: the peer's, if it has one."""
+    peer = s.world.objects.get(s.socket.peer)
+    name = peer.local if isinstance(peer, Socket) else s.socket.remote
+    return name if name is not None and name.kind != "unnamed" else None
+
+
+def _after_reading(s: Situation, world: World, many: int, flow: Flow) -> World:
+    new = msgspec.structs.replace(
+        flow,
+        read=flow.read + many,
+        arrived=max(flow.arrived, flow.read + many),
+        data=None if flow.data is None else flow.data[many:],
+    )
+    world = with_flow(world, s.socket.connection, 1 - s.side, new)
+    passed = s.socket.note.get("rights", ())
+    if passed and many:
+        left = tuple(
+            (max(start, new.read), end, () if start < new.read else numbers) for start, end, numbers in passed if end > new.read
+        )
+        left = tuple(entry for entry in left if entry[2])
+        world = world.with_object(s.socket_id, msgspec.structs.replace(s.socket, note={**s.socket.note, "rights": left}))
+    return world
+
+
+def _giving(s: Situation) -> Iterable[Outcome]:
+    flow = s.incoming
+    least = min(_there(s), size(s))
+    most = min(size(s), _up_to_rights(s), flow.under_way)
+    if least == most and not (wants_credentials(s) and most > 1):
+        yield _taken(s, least, exact=True)
+        return
+
+    def learn(_: World, seen: Seen) -> World:
+        return _taken(s, max(seen.result, 0), exact=False).world
+
+    value: Value = Between(1 if wants_credentials(s) or not least else least, most)
+    yield msgspec.structs.replace(_taken(s, most, exact=False), value=value, out=None, learn=learn)
+
+
+def _may_be_there(s: Situation) -> bool | None:
+    return None if not s.incoming.queued and s.incoming.under_way else False
+
+
+def _copies_nowhere(s: Situation) -> bool:
+    return unreadable(s) and _there(s) > 0
+
+
+def _ended(s: Situation) -> bool:
+    return s.socket.shut_read
+
+
+def _waiting_for_all(s: Situation) -> Iterable[Outcome]:
+    """What is there is taken while the call waits for the rest; a time limit gives it."""
+    there = _there(s)
+    for one in waiting(s):
+        if one.kind == "fails" and there:
+            yield msgspec.structs.replace(_taken(s, min(there, size(s)), exact=True), least=one.least)
+        else:
+            yield one
+
+
+def _receiving_rules(call: str) -> tuple[Rule, ...]:
+    posix = f"POSIX.1-2024 {call}()"
+    none: tuple[Rule, ...] = ()
+    if call == "read":
+        none = (
+            gives("read.unix-nothing", nothing_received, "of no bytes nothing is read", "sock_read_iter() in net/socket.c",
+                  when=_reads_nothing, kinds=_KINDS),
+        )  # fmt: skip
+    return (
+        *none,
+        fails(f"{call}.unix-not-connected", "EINVAL", _not_connected, "the stream is not connected", _READ, kinds=_KINDS,
+              note="POSIX says ENOTCONN"),
+        fails(f"{call}.unix-no-urgent", "EINVAL", _urgent, "no urgent data is there", f"{posix} EINVAL", kinds=_KINDS),
+        unmodelled(f"{call}.unix-peek-off", peeks_from, "SO_PEEK_OFF is not modelled", kinds=_KINDS),
+        fails(f"{call}.unix-unwritable", "EFAULT", _copies_nowhere, "the data cannot be written; it stays", "recv(2) EFAULT",
+              kinds=_KINDS),
+        gives(f"{call}.unix-data", _giving, "as much as is there, up to what passes descriptors", f"{posix}; unix(7)", when=_enough,
+              kinds=_KINDS),
+        gives(f"{call}.unix-may-be-data", _giving, "what a call under way may have sent", posix, when=_may_be_there, kinds=_KINDS),
+        gives(f"{call}.unix-error", error_taken, "the peer went without having read all", f"{posix} ECONNRESET", when=pending_error,
+              kinds=_KINDS, category="fails"),
+        gives(f"{call}.unix-end", nothing_received, "the peer sends no more, or the socket was shut down", posix, when=_ended,
+              kinds=_KINDS),
+        fails(f"{call}.unix-none", "EAGAIN", waits_never, "no data is there, and the call does not wait", f"{posix} EAGAIN",
+              kinds=_KINDS),
+        gives(f"{call}.unix-waits-for-data", _waiting_for_all, "the call waits for data, at most as long as SO_RCVTIMEO says",
+              posix, when=always, kinds=_KINDS, category="blocks"),
+    )  # fmt: skip
+
+
+RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in _receiving_rules(call))

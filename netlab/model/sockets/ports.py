@@ -1,0 +1,124 @@
+"""Ports: whether a socket may have a local address beside those that others have, and which ports the kernel may choose.
+
+It knows TCP's and UDP's sockets alike, and no call: bind(), listen() and connect() ask.
+"""
+
+from netlab.model.sockets.objects import Address, Socket
+from netlab.model.sockets.world import EPHEMERAL, Host, World
+from netlab.notation.constants import constant
+
+_INET, _INET6 = constant("AF_INET"), constant("AF_INET6")
+_SOCKET, _IPV6 = constant("SOL_SOCKET"), constant("IPPROTO_IPV6")
+_REUSEADDR, _REUSEPORT = (_SOCKET, constant("SO_REUSEADDR")), (_SOCKET, constant("SO_REUSEPORT"))
+_V6ONLY, _DEVICE = (_IPV6, constant("IPV6_V6ONLY")), (_SOCKET, constant("SO_BINDTODEVICE"))
+_INDEX = (_SOCKET, constant("SO_BINDTOIFINDEX"))
+_MAPPED = "::ffff:"
+_ANY = "*"
+UNPRIVILEGED = 1024
+"""net.ipv4.ip_unprivileged_port_start's default (ip(7))."""
+
+
+def plain(host: str) -> str:
+    """The IPv4 address that a v4-mapped IPv6 address stands for (RFC 4291 2.5.5.2); any other as it is."""
+    return host.removeprefix(_MAPPED) if host.startswith(_MAPPED) and "." in host else host
+
+
+def is_mapped(host: str) -> bool:
+    """Whether an IPv6 address stands for one of IPv4."""
+    return plain(host) != host
+
+
+def covered(address: Address, *, only_v6: bool) -> tuple[str, str]:
+    """Which IPv4 and which IPv6 addresses a local address takes: one, "*" for all, "" for none (ipv6(7), IPV6_V6ONLY)."""
+    if address.family == _INET:
+        return _ANY if address.host == "0.0.0.0" else address.host, ""
+    if is_mapped(address.host):
+        return _ANY if plain(address.host) == "0.0.0.0" else plain(address.host), ""
+    if address.host == "::":
+        return "" if only_v6 else _ANY, _ANY
+    return "", address.host
+
+
+def only_v6(one: Socket) -> bool:
+    """Whether IPV6_V6ONLY is set; the setting net.ipv6.bindv6only is its default."""
+    return bool(one.options.get(_V6ONLY, 0))
+
+
+def overlap(one: Address, other: Address, *, first_only: bool, second_only: bool) -> bool:
+    """Whether two local addresses take an address in common, ports aside."""
+    pairs = zip(covered(one, only_v6=first_only), covered(other, only_v6=second_only), strict=True)
+    return any(a and b and (a == b or _ANY in (a, b)) for a, b in pairs)
+
+
+def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int = 0) -> bool | None:
+    """Whether another socket of its kind keeps socket ``number`` from having this address and port; None where a port's number is
+    not known (inet_bind_conflict() in net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse() in net/ipv4/udp.c)."""
+    doubt = False
+    alone = only_v6(one)
+    for other_number, other in world.objects.items():
+        if not isinstance(other, Socket) or other.kind != one.kind or other_number == number or other.host != one.host:
+            continue
+        if other.local is None or other.local.port == 0 or other.note.get("released"):
+            continue
+        same = world.same_port(local.port, other.local.port)
+        if same is False or not _quarrel(one, other, uid):
+            continue
+        if not overlap(local, other.local, first_only=alone, second_only=only_v6(other)):
+            continue
+        if same:
+            return True
+        doubt = True
+    return None if doubt else False
+
+
+def _quarrel(one: Socket, other: Socket, uid: int) -> bool:
+    """Whether two sockets may not share an address and port that both want (socket(7), SO_REUSEADDR, SO_REUSEPORT)."""
+    devices = [a.options.get(_DEVICE) or a.options.get(_INDEX) for a in (one, other)]
+    if all(devices) and devices[0] != devices[1]:
+        return False
+    if one.options.get(_REUSEADDR) and other.options.get(_REUSEADDR) and other.state != "LISTEN":
+        return False
+    together = one.options.get(_REUSEPORT) and other.options.get(_REUSEPORT)
+    return not (together and (other.state == "TIME-WAIT" or other.note.get("uid", 0) == uid))
+
+
+def ephemeral(host: Host) -> range:
+    """The ports that the kernel chooses from in a host (ip(7), ip_local_port_range)."""
+    written = host.sysctls.get("net.ipv4.ip_local_port_range", "").split()
+    return range(int(written[0]), int(written[1]) + 1) if len(written) == 2 and all(map(str.isdigit, written)) else EPHEMERAL
+
+
+def unprivileged(host: Host) -> int:
+    """The first port that needs no CAP_NET_BIND_SERVICE."""
+    written = host.sysctls.get("net.ipv4.ip_unprivileged_port_start", "")
+    return int(written) if written.isdigit() else UNPRIVILEGED
+
+
+def port_left(world: World, number: int, one: Socket, local: Address) -> bool | None:
+    """Whether the kernel finds a port for socket ``number``, which wants none in particular; None where that is not sure.
+
+    What it looks at is how many sockets have a port that it could choose; bind() shares none of them (ip(7)).
+    """
+    host = world.hosts[one.host]
+    choice = ephemeral(host)
+    taken, unsure = 0, bool(host.sysctls.get("net.ipv4.ip_local_reserved_ports", ""))
+    if len(choice) > len(world.objects) and not unsure:
+        return True
+    seen: set[int] = set()
+    for other_number, other in world.objects.items():
+        if not isinstance(other, Socket) or other.kind != one.kind or other_number == number or other.host != one.host:
+            continue
+        if other.local is None or other.local.port == 0 or other.note.get("released"):
+            continue
+        port = world.port(other.local.port)
+        if port in seen or (port >= 0 and port not in choice):
+            continue
+        if not overlap(local, other.local, first_only=only_v6(one), second_only=only_v6(other)):
+            unsure = True
+            continue
+        seen.add(port)
+        unsure = unsure or port < 0
+        taken += 1
+    if taken < len(choice) and not unsure:
+        return True
+    return None if unsure else False

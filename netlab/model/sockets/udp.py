@@ -1,0 +1,259 @@
+"""UDP: who gets a datagram, what its sender is told when nobody does, which names sockets have by then. It judges no call.
+
+Sockets are looked for as Linux does (udp4_lib_lookup2() in net/ipv4/udp.c): the most specific one gets a datagram, a connected one
+only from its peer; a group's or a broadcast's goes to all that it fits.
+"""
+
+from typing import Any
+
+import msgspec
+
+from netlab.model.sockets.addresses import INET, INET6
+from netlab.model.sockets.arguments import local_name
+from netlab.model.sockets.messages import truesize
+from netlab.model.sockets.objects import Address, Datagram, Socket
+from netlab.model.sockets.options.values import buffer_size, given
+from netlab.model.sockets.ports import is_mapped, plain
+from netlab.model.sockets.ports import only_v6 as set_v6_only
+from netlab.model.sockets.routes import LOOPBACK, is_broadcast, is_group, source_for, version
+from netlab.model.sockets.world import World
+from netlab.notation.constants import constant
+
+ANY = {INET: "0.0.0.0", INET6: "::"}
+_ANYWHERE = ("0.0.0.0", "::")
+_RECEIVE_BUFFER = 212992
+"""net.core.rmem_default where nobody changed it (socket(7)): less than this is never full."""
+_DEVICE = (constant("SOL_SOCKET"), constant("SO_BINDTODEVICE"))
+_INDEX = (constant("SOL_SOCKET"), constant("SO_BINDTOIFINDEX"))
+
+
+def only_v6(one: Socket) -> bool:
+    """Whether it has to do with IPv6 alone: IPV6_V6ONLY, or bound to an address of IPv6 (inet6_bind() in net/ipv6/af_inet6.c)."""
+    if one.family != "inet6":
+        return False
+    bound = one.local is not None and "address" in one.chosen and not is_mapped(one.local.host) and one.local.host != "::"
+    return bound or set_v6_only(one)
+
+
+def has_port(one: Socket) -> bool:
+    """Whether it has a port by now."""
+    return one.local is not None and one.local.port != 0
+
+
+def with_port(world: World, number: int) -> World:
+    """The world in which socket ``number`` has a port: the kernel chooses one for a socket that sends or connects without
+    (inet_autobind() in net/ipv4/af_inet.c)."""
+    one = world.objects[number]
+    if not isinstance(one, Socket) or has_port(one) or one.kind != "udp":
+        return world
+    world = world.copy()
+    local = one.local or Address(one.domain, ANY[one.domain])
+    world.objects[number] = msgspec.structs.replace(one, local=msgspec.structs.replace(local, port=-world.fresh()))
+    return world
+
+
+def as_seen_by(one: Socket, host: str, port: int) -> Address:
+    """An address of either version as a socket writes it: of IPv4 in the mapped form where it is one of IPv6 (RFC 3493 3.7)."""
+    if one.family == "inet6" and version(host) == 4:
+        return Address(INET6, f"::ffff:{host}", port)
+    return Address(one.domain, host, port)
+
+
+def source_of(world: World, one: Socket, target: str) -> str | None:
+    """The plain address that a socket sends to another one from; None where it is not known."""
+    local = plain(one.local.host) if one.local is not None else ""
+    if local and local not in _ANYWHERE and version(local) == version(target):
+        return local
+    return source_for(world.hosts[one.host], target)
+
+
+def fits(world: World, one: Socket, source: Address, target: Address) -> int:
+    """How well a socket fits a datagram: the more the better, 0 for not at all. Both addresses are plain."""
+    if one.local is None or world.same_port(one.local.port, target.port) is not True:
+        return 0
+    local, v4 = one.local.host, version(target.host) == 4
+    if v4 and only_v6(one):
+        return 0
+    score = 1
+    if local == "0.0.0.0" or (local == "::" and (not v4 or one.family == "inet6")):
+        # Sockets with the address itself are looked for first.
+        pass
+    elif plain(local) != target.host:
+        return 0
+    else:
+        score += 100
+    if one.family == "inet6" and not v4 and local == "0.0.0.0":
+        return 0
+    if one.family == "inet" and not v4:
+        return 0
+    score += 2 if v4 == (one.family == "inet") else 1
+    if one.state == "ESTABLISHED" and one.remote is not None:
+        if plain(one.remote.host) != source.host:
+            return 0
+        score += 4
+        if one.remote.port:
+            if world.same_port(one.remote.port, source.port) is not True:
+                return 0
+            score += 4
+    return score
+
+
+def receivers(world: World, host: str, source: Address, target: Address) -> list[int]:
+    """The sockets of a host that a datagram to one address may be given to: one, or several that fit alike."""
+    best, found = 0, []
+    for number, one in world.objects.items():
+        if not isinstance(one, Socket) or one.kind != "udp" or one.host != host:
+            continue
+        score = fits(world, one, source, target)
+        if score > best:
+            best, found = score, [number]
+        elif score and score == best:
+            found.append(number)
+    return found
+
+
+def _room(one: Socket) -> int:
+    return buffer_size(one, "SO_RCVBUF") or _RECEIVE_BUFFER
+
+
+def _queued(one: Socket, message: Datagram) -> Socket | None:
+    """The socket with one message more; None where its buffer is certainly full. Near the limit the message may be lost."""
+    bounds = [truesize(waiting.size) for waiting in one.queue]
+    least, most = sum(low for low, _ in bounds), sum(high for _, high in bounds) + truesize(message.size)[1]
+    if least > _room(one):
+        return None
+    if most > _room(one) * 3 // 4 and one.queue:
+        message = msgspec.structs.replace(message, certain=False)
+    return msgspec.structs.replace(one, queue=(*one.queue, message))
+
+
+def bound_to_device(one: Socket) -> Any:
+    """Whether it takes packets of one interface alone."""
+    return one.options.get(_DEVICE) or one.options.get(_INDEX)
+
+
+def delivered(world: World, sender: int, source: Address, target: Address, data: bytes) -> list[World]:
+    """The worlds after a datagram was sent, by who may have got it. The addresses are plain, ``source`` the sender's."""
+    one = world.objects[sender]
+    assert isinstance(one, Socket)
+    host = world.hosts[one.host]
+    if is_group(target.host) or is_broadcast(host, target.host):
+        return [_to_all(world, source, target, data)]
+    owner = world.owner(target.host, one.host)
+    if not owner:
+        return [_told(world, sender, target, ("EHOSTUNREACH", "ENETUNREACH"))]
+    prompt = world.prompt(one.host, owner)
+    found = receivers(world, owner, source, target)
+    if not found:
+        return [_refused(world, sender, target) if prompt else _told(world, sender, target, ("ECONNREFUSED",))]
+    after = []
+    for number in found:
+        receiver = world.objects[number]
+        assert isinstance(receiver, Socket)
+        certain = prompt and not bound_to_device(receiver)
+        message = Datagram(size=len(data), data=data, source=as_seen_by(receiver, source.host, source.port), certain=certain)
+        queued = _queued(receiver, message)
+        after.append(world if queued is None else world.with_object(number, queued))
+    return after
+
+
+def _to_all(world: World, source: Address, target: Address, data: bytes) -> World:
+    """A datagram to a group or a broadcast may have come to whoever has its port."""
+    world = world.copy()
+    for number, one in tuple(world.objects.items()):
+        if not isinstance(one, Socket) or one.kind != "udp" or one.local is None:
+            continue
+        if world.same_port(one.local.port, target.port) is not True:
+            continue
+        message = Datagram(size=len(data), data=data, source=as_seen_by(one, source.host, source.port), certain=False)
+        queued = _queued(one, message)
+        if queued is not None:
+            world.objects[number] = queued
+    return world
+
+
+def listens_to_errors(one: Socket, target: Address, world: World) -> bool:
+    """Whether an ICMP error about a datagram to an address is told to its sender: to one that is connected there, or asked for
+    all (ip(7), IP_RECVERR)."""
+    if given(one, "IPPROTO_IP", "IP_RECVERR") or given(one, "IPPROTO_IPV6", "IPV6_RECVERR"):
+        return True
+    if one.state != "ESTABLISHED" or one.remote is None:
+        return False
+    return plain(one.remote.host) == target.host and world.same_port(one.remote.port, target.port) is True
+
+
+def _refused(world: World, sender: int, target: Address) -> World:
+    """ICMP port unreachable has come back (RFC 1122 4.1.3.3)."""
+    one = world.objects[sender]
+    assert isinstance(one, Socket)
+    if not listens_to_errors(one, target, world):
+        return world
+    return world.with_object(sender, msgspec.structs.replace(one, error="ECONNREFUSED"))
+
+
+def _told(world: World, sender: int, target: Address, errors: tuple[str, ...]) -> World:
+    """ICMP may come back with one of these."""
+    one = world.objects[sender]
+    assert isinstance(one, Socket)
+    if not listens_to_errors(one, target, world):
+        return world
+    coming = (*one.note.get("coming", ()), errors)[-4:]
+    return world.with_object(sender, msgspec.structs.replace(one, note={**one.note, "coming": coming}))
+
+
+def disconnected(world: World, number: int) -> World:
+    """connect() to AF_UNSPEC: no peer, and of the socket's name what bind() chose (__udp_disconnect() in net/ipv4/udp.c)."""
+    one = world.objects[number]
+    assert isinstance(one, Socket)
+    local = one.local
+    if local is not None:
+        host = local.host if "address" in one.chosen else ANY[one.domain]
+        port = local.port if "port" in one.chosen and one.kind == "udp" else 0
+        keeps = port or host != ANY[one.domain] or one.kind == "raw"
+        local = Address(one.domain, host, port, scope=local.scope) if keeps else None
+    return world.with_object(number, msgspec.structs.replace(one, state="CLOSED", remote=None, local=local))
+
+
+def connected(world: World, number: int, host: str, port: int) -> World:
+    """The socket's peer is this plain address from now on, and it sends from where the route says, if bind() did not choose
+    (ip4_datagram_connect() in net/ipv4/datagram.c, ip6_datagram_connect() in net/ipv6/datagram.c)."""
+    one = world.objects[number]
+    assert isinstance(one, Socket)
+    source = source_of(world, one, host) or LOOPBACK[version(host)]
+    remote = as_seen_by(one, host, port)
+    local = one.local or local_name(one)
+    if plain(local.host) in _ANYWHERE:
+        local = msgspec.structs.replace(local, host=as_seen_by(one, source, 0).host)
+    return world.with_object(number, msgspec.structs.replace(one, state="ESTABLISHED", remote=remote, local=local))
+
+
+def arrived(world: World, number: int) -> tuple[World, ...]:
+    """The worlds by what of that which is under way to a UDP socket has come: nothing more, an error, everything."""
+    one = world.objects[number]
+    assert isinstance(one, Socket)
+    worlds = [world]
+    coming: tuple[tuple[str, ...], ...] = one.note.get("coming", ())
+    if coming:
+        first, rest = coming[0], coming[1:]
+        note = {name: value for name, value in one.note.items() if name != "coming"} | ({"coming": rest} if rest else {})
+        worlds += [world.with_object(number, msgspec.structs.replace(one, error=error, note=note)) for error in first]
+    if any(not message.certain for message in one.queue):
+        last = worlds[-1].objects[number]
+        assert isinstance(last, Socket)
+        queue = tuple(message if message.certain else msgspec.structs.replace(message, certain=True) for message in last.queue)
+        worlds.append(worlds[-1].with_object(number, msgspec.structs.replace(last, queue=queue)))
+    return tuple(worlds)
+
+
+def takeable(queue: tuple[Datagram, ...]) -> list[int]:
+    """Which messages of a queue a receive may give: the first certain one, and those before it that may have come, of each sender
+    the first."""
+    found: list[int] = []
+    senders: list[Address | None] = []
+    for index, message in enumerate(queue):
+        if message.certain:
+            return [*found, index]
+        if message.source not in senders:
+            senders.append(message.source)
+            found.append(index)
+    return found

@@ -1,0 +1,1 @@
+"""What TCP connections did on the wire, as an outsider at one place sees it, and where a sender broke the rules."""
