@@ -34,7 +34,7 @@ LINKS = (
     "delay: 2ms, loss: 8%, corrupt: 3%, reorder: 10%",
     "delay: 2ms, jitter: 2ms, rate: 5mbit, limit: 10",
 )
-AMOUNTS = (50_000, 300_000, 1_000_000)
+AMOUNTS = (50_000, 200_000, 500_000)
 CORRUPTED = "wire.checksum"
 """What a link that corrupts packets makes, and nobody else."""
 

@@ -39,7 +39,7 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 """
-_WITHIN = 60
+_WITHIN = 150
 
 
 def lacking(program: str) -> list[str]:

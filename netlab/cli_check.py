@@ -11,7 +11,7 @@ import click
 
 from netlab.cli import INCONCLUSIVE, discard_output
 from netlab.cli_files import UnwritableError
-from netlab.cli_options import writable
+from netlab.cli_options import html_option, writable
 
 FAULT = 1
 
@@ -21,12 +21,19 @@ FAULT = 1
 @click.option("--json", metavar="FILE", callback=writable, help="Write what was found as JSON; - is standard output.")
 @click.option("--junit", metavar="FILE", callback=writable, help="Write what was found as JUnit XML.")
 @click.option("--pcap", metavar="FILE", callback=writable, help="Write the packets as pcapng, what was found as their comments.")
+@html_option
 @click.option("--no-payload", is_flag=True, help="Leave payloads out of what is written.")
 @click.option(
     "--allow-inconclusive", is_flag=True, help="Exit with 0, not 3, when no rule was broken but something is INCONCLUSIVE."
 )
 def check(
-    files: Sequence[str], json: str | None, junit: str | None, pcap: str | None, no_payload: bool, allow_inconclusive: bool
+    files: Sequence[str],
+    json: str | None,
+    junit: str | None,
+    pcap: str | None,
+    html: str | None,
+    no_payload: bool,
+    allow_inconclusive: bool,
 ) -> None:
     """Judge what was recorded: what each connection did, and where a rule was broken, with its id and source.
 
@@ -45,7 +52,7 @@ def check(
     from netlab.report.redact import without_payload
     from netlab.report.text import write_lines
 
-    outputs = Outputs(json=json, junit=junit, pcap=pcap)
+    outputs = Outputs(json=json, junit=junit, pcap=pcap, html=html)
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
     results = []

@@ -14,10 +14,12 @@ def model(identity: str | None) -> None:
     """List the documented model's claims, or show what ID names.
 
     ID is a claim (cloexec-default-off), a rule of the sockets API (bind.in-use), a call, with all its rules in the order in which
-    they are asked (bind), "rules" for all of them, or "tcp" for the table of TCP's states.
+    they are asked (bind), "rules" for all of them, a rule about TCP's segments (wire.checksum), "wire" for all of those, or "tcp"
+    for the table of TCP's states.
     """
     from netlab.files import shipped_claims
     from netlab.model.sockets.tables import all_rules, modelled_calls
+    from netlab.model.wire.rules import RULES as WIRE
     from netlab.report import model as tell
     from netlab.report import rules as tell_rules
 
@@ -30,12 +32,14 @@ def model(identity: str | None) -> None:
         lines = tell.tcp_states()
     elif identity == "rules":
         lines = tell_rules.listed(rules.values())
+    elif identity == "wire" or identity in WIRE:
+        lines = tell_rules.of_the_wire(WIRE.values() if identity == "wire" else [WIRE[identity]])
     elif identity in rules:
         lines = tell_rules.one(rules[identity])
     elif identity in modelled_calls():
         lines = tell_rules.listed(rule for rule in rules.values() if rule.call == identity)
     else:
-        known_names("claim, rule or call", [identity], [*claims, *rules, *modelled_calls()])
+        known_names("claim, rule or call", [identity], [*claims, *rules, *modelled_calls(), *WIRE])
         lines = tell.claim(identity, scenarios, not_tested)
     for line in lines:
         click.echo(line)

@@ -82,6 +82,13 @@ def settings_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def html_option(command: Callable[..., None]) -> Callable[..., None]:
+    """``--html FILE``, for every command whose page is that of a run's result; conform's has the model's chapters."""
+    return click.option(
+        "--html", metavar="FILE", callback=writable, help="Write one page of HTML that shows what happened; - is standard output."
+    )(command)
+
+
 def running(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that runs scenarios."""
     options = (

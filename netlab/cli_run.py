@@ -12,7 +12,7 @@ import click
 from netlab.cli import INCONCLUSIVE, UNABLE, discard_output
 from netlab.cli_bundle import after_failure
 from netlab.cli_files import UnwritableError, gathered, refuse
-from netlab.cli_options import running, settings_option
+from netlab.cli_options import html_option, running, settings_option
 from netlab.cli_progress import Progress
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ FAILED = 1
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR|NAME...", type=click.Path())
 @settings_option
+@html_option
 @running
 def run(paths: Sequence[str], settings: dict[str, str], **options: Any) -> None:
     """Build, run and judge scenarios: files, all below directories, and by name (drop-the-first-syn) those that netlab ships."""
@@ -95,7 +96,7 @@ def execute(
     from netlab.report.strict import strict
     from netlab.run import RunOptions, run_all
 
-    outputs = Outputs(json=options["json"], junit=options["junit"], pcap=options["pcap"])
+    outputs = Outputs(json=options["json"], junit=options["junit"], pcap=options["pcap"], html=options.get("html"))
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
     chosen = {"timeout": options["timeout"], "jobs": options["jobs"], "seed": options["seed"], "again": again}
@@ -107,7 +108,8 @@ def execute(
     elapsed = time.monotonic() - began
     result = worst(rounds)
     if covering:
-        result = msgspec.structs.replace(result, covered=covered([one.timeline for each in rounds for one in each.scenarios]))
+        judged = [(one.timeline, one.verdicts) for each in rounds for one in each.scenarios]
+        result = msgspec.structs.replace(result, covered=covered(judged))
     no_longer = stale(result, known or {})
     if known:
         result = accepted(result, known)

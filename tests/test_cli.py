@@ -66,7 +66,7 @@ def test_the_version() -> None:
         (["run", "x", "--json", "/nowhere/at/all.json"], "no directory /nowhere/at"),
         (["conform", "--claim", "simultaneous-opn"], "no claim 'simultaneous-opn'; did you mean simultaneous-open?"),
         (["conform", "--group", "closing"], "no group 'closing'"),
-        (["model", "nosuchclaim"], "no claim 'nosuchclaim'"),
+        (["model", "nosuchclaim"], "no claim, rule or call 'nosuchclaim'"),
     ],
 )
 def test_a_wrong_command_line_is_refused_with_status_2(arguments: list[str], said: str) -> None:

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.netns
 
 def test_it_tells_what_it_tried_what_it_saw_and_what_it_did_not_reach(tmp_path: Path) -> None:
     file, kept = tmp_path / "found.json", tmp_path / "kept"
-    done = netlab("explore", "--sequences", 60, "--seed", 7, "--json", file, "--keep", kept)
+    done = netlab("explore", "--sequences", 60, "--seed", 7, "--json", file, "--keep", kept, cwd=tmp_path)
+    assert {one.name for one in tmp_path.iterdir()} <= {"found.json", "kept"}
     found = json.loads(file.read_text())
     assert done.returncode == (1 if found["disagreements"] else 0), done.stdout + done.stderr
     assert (found["seed"], found["schema"]) == (7, 1)

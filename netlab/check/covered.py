@@ -9,7 +9,10 @@ from types import MappingProxyType
 
 import msgspec
 
+from netlab.check import oracle
+from netlab.check.verdicts import Verdict
 from netlab.model.rfc_states import RfcTransition, rfc_connections
+from netlab.model.sockets.tables import all_rules
 from netlab.model.tcp import LINUX_ARCS, STATES, TRANSITIONS, UNREACHED, Transition, transition
 from netlab.timeline.headers import decode
 from netlab.timeline.observations import AnyObservation, CallStarted, Packet, SocketState, SystemCall
@@ -31,7 +34,9 @@ class Covered(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.kind}: {len(self.taken)} of {len(self.taken) + len(self.untaken)} taken"
 
 
-Taken = Callable[[Timeline], Iterable[str]]
+Judged = tuple[Timeline, tuple[Verdict, ...]]
+"""A timeline and the verdicts about it."""
+Taken = Callable[[Judged], Iterable[str]]
 """The ids of the rules that a timeline shows to have been taken."""
 
 
@@ -61,11 +66,16 @@ def tcp_transitions(timeline: Timeline) -> Iterable[str]:
                     yield found[0].id
 
 
-def covered(timelines: Sequence[Timeline]) -> tuple[Covered, ...]:
+def explained(judged: Judged) -> Iterable[str]:
+    """The rules of the sockets API by which the oracle explained the calls."""
+    return (rule for verdict in judged[1] if verdict.id == oracle.ID for rule in verdict.explained)
+
+
+def covered(judged: Sequence[Judged]) -> tuple[Covered, ...]:
     """Of each kind what these timelines took."""
     made = []
     for kind in KINDS:
-        taken = {identity for timeline in timelines for identity in kind.taken(timeline)}
+        taken = {identity for one in judged for identity in kind.taken(one)}
         rules = tuple(kind.rules())
         made.append(
             Covered(
@@ -81,8 +91,14 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         name="TCP transitions",
         rules=lambda: [row.id for row in edges()],
-        taken=tcp_transitions,
+        taken=lambda judged: tcp_transitions(judged[0]),
         unreached=UNREACHED,
+    ),
+    Kind(
+        name="rules of the sockets API",
+        rules=lambda: [rule.id for rule in all_rules().values() if rule.category != "unmodelled"],
+        taken=explained,
+        unreached={},
     ),
 )
 """All kinds, in the order in which they are told."""

@@ -3,12 +3,12 @@
 Pure: the same timeline gets the same verdicts, here or on another machine, today or from a file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from netlab.check import oracle, transitions, wire
 from netlab.check.calls import Calls
 from netlab.check.expectations import evaluate
 from netlab.check.findings import Finding, Window
-from netlab.check.transitions import judge_transitions
 from netlab.check.verdicts import Conformance, Mismatch, Outcome, Verdict
 from netlab.check.view import View
 from netlab.scenario.spec import AnyStep, ExpectStep, Scenario
@@ -20,9 +20,22 @@ _SLICE_BEFORE, _SLICE_AFTER = 12, 3
 
 def judge(scenario: Scenario, timeline: Timeline, *, lacking: str = "") -> tuple[Verdict, ...]:
     """The scenario's verdict first, then the model's. ``lacking`` says what this machine lacked, when that ended the run."""
-    model = judge_transitions(timeline)
     own = _Judgement(scenario, timeline).verdict(lacking)
-    return (own,) if model is None else (own, model)
+    judges: dict[str, Callable[[], Verdict | None]] = {
+        transitions.ID: lambda: transitions.judge_transitions(timeline),
+        oracle.ID: lambda: oracle.judge_calls(scenario, timeline),
+        wire.ID: lambda: wire.judge_segments(timeline),
+    }
+    model = [_by_the_model(identity, judged) for identity, judged in judges.items()]
+    return (own, *(verdict for verdict in model if verdict is not None))
+
+
+def _by_the_model(identity: str, judged: Callable[[], Verdict | None]) -> Verdict | None:
+    """What a part of the model says. One that fails itself has said nothing: that is never a PASS."""
+    try:
+        return judged()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault of the model's, and of nobody it judges
+        return Verdict(id=identity, outcome="INCONCLUSIVE", reason=f"a bug of netlab's: the model itself failed: {error!r}")
 
 
 class _Judgement:

@@ -24,6 +24,8 @@ ID = "model.calls"
 _STATEMENT = "Every call gave what the model of the sockets API allows."
 _SOURCE = "POSIX.1-2024; Linux man-pages; docs/model/rules.md"
 _AROUND = 8
+_OTHERS_FROM = 500
+"""The agent that makes a scenario's calls has its own descriptors from here on (docs/scenarios.md)."""
 _CALLS = (CallStarted, CallReturned, SystemCall)
 
 
@@ -57,6 +59,7 @@ def verdict_of(found: Judged, observations: Sequence[Observation], scenario: Sce
         source=_SOURCE,
         reason=f"{rest} of {found.calls} calls are not modelled, and were not judged" if rest else "",
         evidence=tuple(index for index, seen in enumerate(observations) if isinstance(seen, _CALLS)),
+        explained=tuple(sorted(found.reached)),
     )
     if found.wrong is None:
         return verdict
@@ -103,6 +106,8 @@ class _Following:
         for name, host in _processes(scenario):
             if name not in world.processes and host in world.hosts and "/" not in name:
                 world = with_process(world, name, host)
+        for name, process in world.processes.items():
+            world = world.with_process(name, msgspec.structs.replace(process, others_from=_OTHERS_FROM))
         self._oracle = Oracle(world)
         self._numbers: dict[int, tuple[int, CallStarted]] = {}
         self._of_step: dict[int, int] = {}

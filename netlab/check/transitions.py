@@ -10,7 +10,7 @@ from netlab.model.tcp import LINUX_NAMES, RFC_NAMES, explain, explain_from
 from netlab.timeline.observations import SocketState
 from netlab.timeline.timeline import Timeline
 
-_ID = "model.tcp-transitions"
+ID = "model.tcp-transitions"
 _STATEMENT = "Every change of a TCP connection's state is one that the state machine allows."
 _SOURCE = "RFC 9293 §3.3.2"
 # A dump differs from the one before by several transitions at once, perhaps: only these tell of single ones.
@@ -38,14 +38,14 @@ def judge_transitions(timeline: Timeline) -> Verdict | None:
         # A minisock's transitions are folded from several events; with one missing they may be wrong, and so may be what is judged.
         reason = f"the source states lost {report.lost} events" + (f"; seen so far: {mismatches[0].actual}" if wrong else "")
         return Verdict(
-            id=_ID, outcome="INCONCLUSIVE", statement=_STATEMENT, source=_SOURCE, reason=reason, evidence=evidence, slice=around
+            id=ID, outcome="INCONCLUSIVE", statement=_STATEMENT, source=_SOURCE, reason=reason, evidence=evidence, slice=around
         )
     if not wrong:
-        return Verdict(id=_ID, outcome="PASS", conformance="as-documented", statement=_STATEMENT, source=_SOURCE, evidence=evidence)
+        return Verdict(id=ID, outcome="PASS", conformance="as-documented", statement=_STATEMENT, source=_SOURCE, evidence=evidence)
     first = next(seen for index, seen in judged if index == wrong[0][0])
     says = "is no transition; allowed" if wrong[0][0] in impossible else "does not follow; possible"
     return Verdict(
-        id=_ID,
+        id=ID,
         outcome="FAIL",
         conformance="surprise",
         statement=_STATEMENT,

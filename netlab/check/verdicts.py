@@ -23,7 +23,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     ``conformance`` says how the machine stands to the document; it is empty when nothing conclusive was seen. ``reason`` says why
     a verdict is INCONCLUSIVE, or in a line why it FAILs. ``evidence`` are indices into the timeline's observations: what was
-    judged; ``slice`` the indices around a failure, to be shown. ``rule`` is the id of the model's rule that was broken, if one was.
+    judged; ``slice`` the indices around a failure, to be shown. ``rule`` is the id of the model's rule that was broken, if one was;
+    ``explained`` are those by which the model explains what was seen.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     reason: str = ""
     rule: str = ""
+    explained: tuple[str, ...] = ()
     mismatches: tuple[Mismatch, ...] = ()
     evidence: tuple[int, ...] = ()
     slice: tuple[int, ...] = ()

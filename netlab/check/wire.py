@@ -6,12 +6,22 @@ to know how the timeline came about.
 
 from collections.abc import Collection, Iterator
 
+import msgspec
+
+from netlab.check.verdicts import Mismatch, Verdict
 from netlab.model.wire.judge import Connection, Finding, follow
+from netlab.model.wire.story import name
 from netlab.timeline.headers import decode
 from netlab.timeline.observations import Packet
 from netlab.timeline.timeline import Node, Timeline
 
-__all__ = ["judge_wire", "wire_connections"]
+__all__ = ["ID", "judge_segments", "judge_wire", "wire_connections"]
+
+ID = "model.wire"
+_STATEMENT = "Every TCP segment that a node's stack sent is one that TCP's rules allow."
+_SOURCE = "RFC 9293, RFC 7323, RFC 2018, RFC 5961; netlab-ns model wire"
+_STACKS = frozenset({"host", "router"})
+_AROUND = 6
 
 _TRANSLATORS = frozenset({"nat"})
 
@@ -28,6 +38,32 @@ def judge_wire(timeline: Timeline, stacks: Collection[str]) -> tuple[Finding, ..
             own = _own(timeline.nodes[node])
             found += [one for one in connection.broken if one.sender[0] in own]
     return tuple(sorted(found, key=lambda one: one.index))
+
+
+def judge_segments(timeline: Timeline) -> Verdict | None:
+    """PASS, or FAIL at the first segment that breaks a rule; None where no segment of a kernel's was seen."""
+    stacks = [name for name, node in timeline.nodes.items() if node.kind in _STACKS]
+    judged = sum(connection.segments for node in stacks for connection in wire_connections(timeline, node))
+    if not judged:
+        return None
+    found = judge_wire(timeline, stacks)
+    verdict = Verdict(id=ID, outcome="PASS", conformance="as-documented", statement=_STATEMENT, source=_SOURCE)
+    if not found:
+        return verdict
+    first = found[0]
+    mismatches = tuple(Mismatch(field=f"what {name(one.sender)} sent", expected=one.rule.says, actual=one.says) for one in found)
+    around = range(max(0, first.index - _AROUND), min(len(timeline.observations), first.index + _AROUND))
+    return msgspec.structs.replace(
+        verdict,
+        outcome="FAIL",
+        conformance="surprise",
+        source=first.rule.source,
+        reason=f"{name(first.sender)}: {first.says}; the rule: {first.rule.says}",
+        rule=first.rule.id,
+        mismatches=mismatches,
+        evidence=tuple(one.index for one in found),
+        slice=tuple(around),
+    )
 
 
 def wire_connections(timeline: Timeline, node: str) -> tuple[Connection, ...]:

@@ -4,17 +4,26 @@ What comes of a call is found out by making it; nothing here knows.
 """
 
 from netlab.explore.openings import named
-from netlab.explore.scene import FOLDER, Draw, Guess, Scene, target
+from netlab.explore.scene import Draw, Guess, Scene, target
 from netlab.explore.subjects import STREAMS, subject
 from netlab.notation.values import BadPointer, Buffer, Name, Number, Text, Value
 
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", FOLDER)
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", ".")
 _SENT = b"hello"
+_NOBODYS: tuple[Value, ...] = (
+    Text(b"nothing-there"), Text(b"nothing-there/at-all"), Text(b"/dev/null/inside"), Text(b"x" * 300), BadPointer(null=False),
+    BadPointer(null=True),
+)  # fmt: skip
+"""Paths that nothing has, and nothing can get."""
+_OPENING = (
+    ("O_RDWR",), ("O_RDONLY",), ("O_WRONLY",), ("O_RDWR", "O_CREAT"), ("O_RDWR", "O_CREAT", "O_EXCL"), ("O_RDONLY", "O_DIRECTORY"),
+    ("O_RDWR", "O_CLOEXEC"), ("O_RDONLY", "O_CREAT", "O_DIRECTORY"),
+)  # fmt: skip
 
 
 def files(scene: Scene, draw: Draw) -> None:
     """A file that is made, and something that is done to it by its path."""
-    process, path = scene.process(draw), Text(scene.path(relative=draw.byte() < 160).encode())
+    process, path = scene.process(draw), Text(scene.path().encode())
     if not draw.odds(35):
         scene.say(process, "mkfile", path)
     for _ in range(1 + draw.byte() % 3):
@@ -22,24 +31,20 @@ def files(scene: Scene, draw: Draw) -> None:
 
 
 def by_path(scene: Scene, draw: Draw, process: str, path: Value) -> None:
-    """One call about a path: the file's own, or another that is not there, is a directory, or cannot be read."""
-    others: tuple[Value, ...] = (
-        Text(FOLDER.encode()), Text(b"nothing-there"), Text(b"nothing-there/at-all"), Text(b"/dev/null/inside"), Text(b"."),
-        BadPointer(null=False), BadPointer(null=True), Text(b"x" * 300),
-    )  # fmt: skip
+    """One call about a path: the file's own, or another that is not there, is a directory, or cannot be read.
+
+    What changes something is done to a sequence's own files only: the agents are root, devices and directories everybody's.
+    """
     sockets = [one.reached for one in scene.guesses if one.reached is not None and one.reached.variant == "path"]
-    chosen = path if draw.byte() < 170 else draw.of(others)
+    chosen = path if draw.byte() < 170 else draw.of(_NOBODYS)
     if sockets and draw.odds(25):
         chosen = Text(sockets[-1].host.encode())
     shape = draw.byte()
     if shape < 100:
-        flags = (
-            ("O_RDWR",), ("O_RDONLY",), ("O_WRONLY",), ("O_RDWR", "O_CREAT"), ("O_RDWR", "O_CREAT", "O_EXCL"),
-            ("O_RDONLY", "O_DIRECTORY"),
-            ("O_RDWR", "O_CLOEXEC"), ("O_RDONLY", "O_CREAT", "O_DIRECTORY"),
-        )  # fmt: skip
+        if draw.odds(15):
+            chosen = Text(draw.of(_DEVICES).encode())
         name = scene.name()
-        scene.say(process, "open", chosen, named(*draw.of(flags)), binds=(name,))
+        scene.say(process, "open", chosen, named(*draw.of(_OPENING)), binds=(name,))
         scene.add(Guess(process, name, "file"))
     elif shape < 140:
         scene.say(process, "access", chosen, Number(draw.of((0, 4, 2, 1, 7, 99))))

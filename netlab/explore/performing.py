@@ -147,14 +147,22 @@ class Performer:
         return child, reply
 
     def close(self) -> int:
-        """Let it go, and wait until it is gone. Gives how a child ended: its exit status, or minus the number of a signal."""
+        """Let a child go, and wait until it is gone. Gives how it ended: its exit status, or minus the number of a signal."""
         for control in self.controls:
             control.close()
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
         poll.poll(WITHIN * 1000)
-        os.close(self.pidfd)
+        self.forget()
         return int(self.parent.told("reap", self.number)) if self.parent is not None else 0
+
+    def forget(self) -> None:
+        """Close what is held of it; it ends by itself, with its lab at the latest."""
+        for control in self.controls:
+            control.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
 
 
 def _exactly(control: socket.socket, size: int) -> bytes:

@@ -78,6 +78,7 @@ class Stage:
         self._stack = ExitStack()
         self._processes: dict[str, Performer] = {}
         self._lab: Lab | None = None
+        self._broken_off = False
         self.serial = 0
 
     def __enter__(self) -> Self:
@@ -127,13 +128,17 @@ class Stage:
                     played.append(Played(line, began, Decoded(-1), time.time_ns(), signal=self._ended(line.process, inside)))
                 if inside:
                     self._collect(played, inside)
-        finally:
             left = self._end(played, inside)
+        except BaseException:
+            self._broken_off = True
+            raise
         return Trial(tuple(played), left)
 
     def _line(self, line: Line, played: list[Played], inside: list[_Inside], slow: bool) -> None:
         process, call = self._processes[line.process], line.call
         if call.name == "fork":
+            if f"{line.process}/{call.binds[0]}" in self._processes:
+                raise BusyError
             child, reply = process.forked(f"{line.process}/{call.binds[0]}")
             self._processes[child.name] = child
             played.append(Played(line, reply[3], Decoded(reply[0]), reply[4]))
@@ -250,12 +255,13 @@ class Stage:
             for name, node in self._lab.nodes.items():
                 if node.kind == "host":
                     self._processes[name] = process = started(node)
-                    stack.callback(process.close)
+                    stack.callback(process.forget)
             self._stack = stack.pop_all()
 
     def _leave(self) -> None:
-        for name in [name for name in self._processes if "/" in name]:
-            self._processes.pop(name).close()
+        if self._broken_off:  # whatever they are inside, they end with the lab
+            for process in self._processes.values():
+                process.forget()
         self._processes.clear()
         self._stack.close()
         self._lab = None

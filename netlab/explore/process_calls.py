@@ -17,9 +17,9 @@ def child_of(scene: Scene, draw: Draw) -> str:
     for process in scene.processes:
         if "/" in process:
             return process
-    parent = scene.process(draw)
-    scene.say(parent, "fork", binds=("p",))
-    child = f"{parent}/p"
+    parent, name = scene.process(draw), scene.child()
+    scene.say(parent, "fork", binds=(name,))
+    child = f"{parent}/{name}"
     scene.processes.append(child)
     for guess in [one for one in scene.guesses if one.process == parent]:
         scene.add(guess.copy(process=child))
@@ -39,7 +39,7 @@ def lowly(scene: Scene, draw: Draw) -> None:
     if shape == 0:
         scene.say(child, "socket", named("AF_INET"), named("SOCK_RAW"), named("IPPROTO_ICMP"), binds=(name,))
     elif shape == 1:
-        by_path(scene, draw, child, Text(scene.path(relative=draw.odds(50)).encode()))
+        by_path(scene, draw, child, Text(scene.path().encode()))
     elif shape == 2:
         scene.say(child, "setrlimit", named("RLIMIT_NOFILE"), Number(500), Number(1 << 20))
     elif shape == 3:

@@ -21,9 +21,6 @@ FIRST_PORT, LAST_PORT, PORTS = 2048, 32000, 8
 SERIALS = (LAST_PORT - FIRST_PORT) // PORTS
 """How many sequences have ports, and names, of their own before they come again."""
 
-FOLDER = "/mnt"
-"""Where UNIX sockets are bound by path: every node has a folder of its own there."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
@@ -116,7 +113,7 @@ class Scene:
         self._port = FIRST_PORT + (serial % SERIALS) * PORTS
         self._last = self._port + PORTS
         self._serial = serial
-        self._names = 0
+        self._names = self._children = 0
         self.lines: list[Line] = []
         self.guesses: list[Guess] = []
         self.processes: list[str] = list(ground.hosts)
@@ -133,22 +130,25 @@ class Scene:
         self._names += 1
         return f"s{self._names}"
 
+    def child(self) -> str:
+        """The name of a process that is forked: never one of a process that was."""
+        self._children += 1
+        return "p" if self._children == 1 else f"p{self._children}"
+
     def port(self) -> int:
         """A port that no other sequence of late had; the last one again when the sequence's own are spent."""
         port = self._port
         self._port = min(self._port + 1, self._last - 1)
         return port
 
-    def path(self, *, relative: bool) -> str:
-        """A file's path that no other sequence has: in the process's own directory, or in one that each node has of its own."""
+    def path(self) -> str:
+        """A file's path that no other sequence has, in the process's own directory: sequences leave files alone that others see."""
         self._names += 1
-        word = f"e{self._serial}-{self._names}"
-        return word if relative else f"{FOLDER}/{word}"
+        return f"e{self._serial}-{self._names}"
 
     def unix(self, *, path: bool) -> SocketAddress:
         """A UNIX name that no other sequence has."""
-        host = self.path(relative=not path or self._names % 2 == 0)
-        return SocketAddress("unix", host=host, variant="path" if path else "abstract")
+        return SocketAddress("unix", host=self.path(), variant="path" if path else "abstract")
 
     def add(self, guess: Guess) -> Guess:
         """One more descriptor."""

@@ -6,8 +6,10 @@ It knows neither how calls are made nor what is allowed.
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from netlab.errors import HostError
@@ -20,14 +22,14 @@ from netlab.model.sockets.beginning import world_of
 from netlab.model.sockets.tables import all_rules
 from netlab.model.sockets.world import World
 
-BATCH = 250
+BATCH = 400
 """Sequences between two looks at the coverage: the weights of the kinds of records stay as they are within."""
 
 AGAIN = 10
 """How often the shortest sequence is played once more, to say how often it fails."""
 
-_MOST_SHRINKING = 20.0
-"""Seconds that making one sequence short may take."""
+_MOST_SHRINKING = 400
+"""How many shorter sequences hypothesis may try in place of one that disagrees: what it could still find is hardly ever less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +79,15 @@ class Search:
     _batch: int = 0
     _weights: Weights = field(default_factory=Weights)
     _wanted: tuple[str, ...] | None = None
-    _shrinking_until: float = 0.0
+    _shrinking: int = 0
     _world: World | None = None
 
     def run(self) -> None:
         """Search until a limit is reached."""
+        with _no_files():
+            self._search()
+
+    def _search(self) -> None:
         while not self._over():
             self._weights = Weights(more_of(self._unreached()))
             self._one_batch()
@@ -137,10 +143,11 @@ class Search:
     def _fails(self, records: Sequence[bytes]) -> bool:
         """Whether a sequence disagrees with the model: in a new way while one is sought, in the same way while it is made short."""
         shrinking = self._wanted is not None
-        if time.monotonic() > self._shrinking_until if shrinking else self._over():
+        if self._shrinking <= 0 if shrinking else self._over():
             return False
         trial, judged = self._try(tuple(records), None)
         if shrinking:
+            self._shrinking -= 1
             self.coverage.shrinking += 1
         else:
             self.coverage.take(trial)
@@ -155,7 +162,7 @@ class Search:
                 self.sought[found.key].times += 1
                 return False
             self._wanted = found.key
-            self._shrinking_until = time.monotonic() + _MOST_SHRINKING
+            self._shrinking = _MOST_SHRINKING
         if found.key != self._wanted:
             return False
         self._keep(tuple(records), None, trial, found)
@@ -187,7 +194,7 @@ class Search:
         count = len(decode(one.records, self.stage.ground, 0, self._weights).lines)
         kept = list(one.kept if one.kept is not None else range(count))
         again = True
-        while again and time.monotonic() < self._shrinking_until:
+        while again:
             again = False
             for number in tuple(reversed(kept)):
                 fewer = [each for each in kept if each != number]
@@ -202,10 +209,23 @@ class Search:
             one.again += judged.disagreement is not None and judged.disagreement.key == one.disagreement.key
 
 
+@contextmanager
+def _no_files() -> Iterator[None]:
+    """hypothesis keeps what it has read of modules' sources in the current directory; here nowhere."""
+    configuration = _hypothesis().configuration
+    with TemporaryDirectory() as folder:
+        configuration.set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            configuration.set_hypothesis_home_dir(None)
+
+
 def _hypothesis() -> ModuleType:
     """The library, which only this needs."""
     try:
         import hypothesis
+        import hypothesis.configuration
         import hypothesis.errors
         import hypothesis.strategies
     except ImportError:

@@ -181,6 +181,10 @@ def main(descriptors: list[int], arguments: dict[str, Any]) -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     own_directory()
+    try:
+        raise OSError(f"sequences make files, and would make them in {os.getcwd()}: there is no directory of one's own (Linux 5.2)")
+    except FileNotFoundError:
+        pass  # no path leads to where it is
     os.umask(MASK)
     nothing = ctypes.cast(libc.abs, ctypes.c_void_p).value or 0
     libc.sigaction(int(INTERRUPTS), struct.pack("=Q128xI4xQ", nothing, 0, 0), None)

@@ -70,7 +70,7 @@ class MemoryObserver:
         self._maps: _Maps | None = None
         self._sizes: dict[str, int] = {}
         self._reason, self._lost, self._seen, self._available = "it was not started", 0, 0, False
-        self._untold, self._frees = 0, list[Program]()
+        self._untold = 0
         for pid, name in processes.items():
             self.add(pid, name)
 
@@ -83,12 +83,8 @@ class MemoryObserver:
                 maps = _Maps(held, self._caches, self._objects)
                 for pid in self._processes:
                     maps.watch(pid)
-                self._frees = []
                 for tracepoint, code in _programs(layout, maps):
-                    program = Program(tracepoint, code)
-                    held.callback(program.close)
-                    if tracepoint == _FREED.tracepoint:
-                        self._frees.append(program)
+                    held.callback(Program(tracepoint, code).close)
                 self._maps, self._held = maps, held.pop_all()
                 self._sizes = object_sizes(self._caches)
         except NetlabError as error:
@@ -124,12 +120,12 @@ class MemoryObserver:
         """Detach; hands over a last snapshot."""
         last: list[AnyObservation] = [*self.snapshot()]
         self._count_lost()
-        self._maps, self._frees = None, []
+        self._maps = None
         self._held.close()
         return last
 
     def report(self) -> SourceReport:
-        """How many readings were taken, and how many objects could not be followed, or may have been freed without a word."""
+        """How many readings were taken, and how many objects could not be followed."""
         self._count_lost()
         number = f"{self._untold} object{'s' * (self._untold > 1)}"
         told = f"the kernel freed {number} without telling, which counted as alive until the memory was given out again"
@@ -145,9 +141,6 @@ class MemoryObserver:
     def _count_lost(self) -> None:
         if self._maps is not None:
             self._lost, self._untold = self._maps.lost(), self._maps.untold()
-            if any(self._maps.alive(pid) for pid in self._processes):
-                # One copy was skipped, at least once: nobody can say whether what seems to live was freed just then.
-                self._lost += sum(program.missed() for program in self._frees)
 
 
 def object_sizes(caches: Iterable[str]) -> dict[str, int]:
@@ -204,9 +197,6 @@ class _Maps:
             if allocated:
                 found[name] = {"allocated": allocated, "live": live}
         return found
-
-    def alive(self, pid: int) -> bool:
-        return any(one["live"] for one in self.counts(pid).values())
 
     def lost(self) -> int:
         # Both copies fail for the same object, so the larger number is how many objects were lost.

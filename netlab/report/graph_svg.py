@@ -14,7 +14,7 @@ from netlab.report.graph_style import KINDS, STYLE, icon, text_width
 from netlab.report.layout import Item, Spot, Tie, arrange
 from netlab.topology.spec import Topology
 
-__all__ = ["svg"]
+__all__ = ["svg", "svg_of"]
 
 _MARGIN = 28.0
 _NARROWEST = 640.0
@@ -26,7 +26,12 @@ _GROUND = ("host", "peer")
 
 def svg(topology: Topology) -> str:
     """The picture, as a document of its own."""
-    return "".join(_Picture(graph_of(topology)).document())
+    return svg_of(graph_of(topology))
+
+
+def svg_of(graph: Graph) -> str:
+    """The picture of what a graph shows, as a document of its own."""
+    return "".join(_Picture(graph).document())
 
 
 class _Picture:

@@ -1,4 +1,4 @@
-"""Writes a run's result to where the user wants it: text always, JSON, JUnit and pcapng where asked; "-" is standard output.
+"""Writes a run's result to where the user wants it: text always, JSON, JUnit, HTML and pcapng where asked; "-" is standard output.
 
 While one of them takes standard output, the text goes to standard error.
 """
@@ -20,11 +20,12 @@ class Outputs:
     json: str | None = None
     junit: str | None = None
     pcap: str | None = None
+    html: str | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
         """All that are wanted."""
-        return tuple(path for path in (self.json, self.junit, self.pcap) if path is not None)
+        return tuple(path for path in (self.json, self.junit, self.pcap, self.html) if path is not None)
 
     @property
     def text(self) -> TextIO:
@@ -41,7 +42,7 @@ class Outputs:
 
     def write_files(self, result: RunResult) -> None:
         """Write every report but the text, as ``write`` does."""
-        for path, dumps in ((self.json, _json), (self.junit, _junit), (self.pcap, _pcapng)):
+        for path, dumps in ((self.json, _json), (self.junit, _junit), (self.pcap, _pcapng), (self.html, _html)):
             if path == STDOUT:
                 sys.stdout.buffer.write(dumps(result))
                 sys.stdout.buffer.flush()
@@ -57,6 +58,12 @@ def _json(result: RunResult) -> bytes:
 
 def _junit(result: RunResult) -> bytes:
     from netlab.report.junit import dumps
+
+    return dumps(result)
+
+
+def _html(result: RunResult) -> bytes:
+    from netlab.report.html import dumps
 
     return dumps(result)
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from netlab.model.sockets.rules import EVERY, NOTHING, SOCKETS, Rule
 from netlab.model.tcp import ARTEFACTS, STATES, TRANSITIONS, UNREACHED, Transition, render_diagram
+from netlab.model.wire.rules import RULES as WIRE_RULES
+from netlab.model.wire.rules import Rule as WireRule
 
 _WIDTH = 120
 _CATEGORIES = {"fails": "fails", "succeeds": "succeeds", "blocks": "blocks", "signals": "signals", "unmodelled": "not modelled"}
@@ -55,6 +57,15 @@ def about(rule: Rule) -> str:
     return ", ".join(rule.kinds)
 
 
+def of_the_wire(rules: Iterable[WireRule]) -> Iterator[str]:
+    """Rules about TCP's segments: what each says, where that stands, what an outsider must leave open."""
+    for rule in rules:
+        yield f"{rule.id} ({rule.level})"
+        for name, said in (("says", rule.says), ("source", rule.source), ("note", rule.note)):
+            if said:
+                yield from textwrap.wrap(f"  {name:<10} {said}", _WIDTH, subsequent_indent=" " * 13)
+
+
 def page(rules: Iterable[Rule]) -> str:
     """All rules as one page of Markdown, call by call."""
     ordered = sorted(rules, key=lambda one: one.call)
@@ -82,6 +93,10 @@ def tcp_page() -> str:
     for state in STATES:
         lines += ["", f"## {state}", "", *_transitions(TRANSITIONS[state])]
     lines += ["", "## What Linux reports besides", "", *_transitions(ARTEFACTS)]
+    lines += ["", "## What an outsider can hold a sender to", "", "| rule | says | source |", "| --- | --- | --- |"]
+    for rule in WIRE_RULES.values():
+        says = rule.says + (f" ({rule.note})" if rule.note else "")
+        lines.append(f"| `{rule.id}` | {says} | {rule.source} |")
     lines += ["", "## What no Linux socket does", "", *(f"- `{identity}`: {why}" for identity, why in UNREACHED.items())]
     return "\n".join(lines) + "\n"
 

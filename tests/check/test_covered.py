@@ -81,7 +81,7 @@ def test_all_timelines_together_with_why_the_rest_was_not_taken() -> None:
     one, other = (
         Timeline(observations=(state(1, *pair),), sources=sources) for pair in (("CLOSE", "LISTEN"), ("CLOSE", "SYN_SENT"))
     )
-    (kind,) = [one for one in covered([one, other, one]) if one.kind == "TCP transitions"]
+    (kind,) = [one for one in covered([(one, ()), (other, ()), (one, ())]) if one.kind == "TCP transitions"]
     assert kind.taken == ("tcp.closed.passive-open", "tcp.closed.active-open")
     assert set(kind.taken) | set(kind.untaken) == {row.id for row in edges()}
     assert kind.told == f"TCP transitions: 2 of {len(edges())} taken"

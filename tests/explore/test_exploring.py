@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from labs import until
 from networks import two_hosts
 
 from netlab.explore.coverage import Coverage, reached_established
 from netlab.explore.judging import judge
-from netlab.explore.playing import Played, Stage, Trial, in_time
+from netlab.explore.playing import Stage, Trial, in_time
 from netlab.explore.scene import RECORD, Line
 from netlab.explore.searching import Limits, Search
 from netlab.explore.sequences import Weights, decode
@@ -55,7 +56,7 @@ def test_fifty_sequences_leave_nothing_behind(stage: Stage, capsys: pytest.Captu
     elapsed = time.monotonic() - began
     with capsys.disabled():
         print(f"\n{coverage.sequences} sequences, {coverage.calls} calls: {coverage.sequences / elapsed:.0f} a second, not judged")
-    assert stage.sockets() == before
+    assert until(lambda: stage.sockets() == before)  # sockets that were passed in a circle are collected a little later
     assert coverage.two_hosts >= 20
     assert coverage.established >= 10
     assert len(coverage.outcomes) > 60
@@ -74,7 +75,7 @@ def test_a_call_that_blocks_holds_nothing_up_and_is_interrupted_at_the_end(stage
     )
     assert gave(trial) == [3, 0, 0, "inside", 0]
     assert (trial.left_inside, bool(trial.played[3].seen_inside)) == (1, True)
-    assert stage.sockets() == before
+    assert until(lambda: stage.sockets() == before)
 
 
 def test_a_blocked_call_that_a_later_one_releases_returns_then(stage: Stage) -> None:
@@ -109,7 +110,7 @@ def test_a_forked_child_has_the_descriptors_and_goes_with_its_sequence(stage: St
         )
     )
     assert [trial.played[0].outcome, *gave(trial)[2:]] == [Decoded(0, descriptors=(3, 4)), 14, 14, 0, "EAGAIN"]
-    assert stage.sockets() == before
+    assert until(lambda: stage.sockets() == before)
     assert gave(stage.play(lines("client: s = socket(AF_INET, SOCK_STREAM)"))) == [3]
 
 
@@ -159,25 +160,25 @@ def test_what_no_rule_allows_is_named_with_what_would_have_been(stage: Stage) ->
 
 
 class Faulty(Stage):
-    """A machine on which the second pair of a sequence cannot be made."""
+    """A machine on which no pair can be made."""
 
     def play(self, chosen: Sequence[Line]) -> Trial:
         trial = super().play(chosen)
-        done, wrong = 0, list[Played]()
-        for one in trial.played:
-            hit = one.line.call.name == "socketpair" and one.outcome is not None and not one.outcome.errno
-            done += hit
-            wrong.append(replace(one, outcome=Decoded(-1, "EOVERFLOW")) if hit and done == 2 else one)
-        return replace(trial, played=tuple(wrong))
+        hit = [one.line.call.name == "socketpair" and one.outcome is not None and not one.outcome.errno for one in trial.played]
+        wrong = Decoded(-1, "EOVERFLOW")
+        return replace(
+            trial, played=tuple(replace(one, outcome=wrong) if bad else one for one, bad in zip(trial.played, hit, strict=True))
+        )
 
 
 def test_a_planted_fault_is_found_and_its_sequence_is_the_shortest(tmp_path: Path) -> None:
     with Faulty(two_hosts()) as stage:
-        search = Search(stage, 5, Limits(sequences=600))
+        search = Search(stage, 5, Limits(sequences=500))
+        search.limits.stop = lambda: any(one.disagreement.seen == "EOVERFLOW" for one in search.sought.values())
         search.run()
     (found,) = [one for one in search.found() if one.disagreement.seen == "EOVERFLOW"]
-    assert [one.line.call.name for one in found.trial.played] == ["socketpair", "socketpair"]
-    assert (found.disagreement.number, found.again) == (1, 10)
+    assert [one.line.call.name for one in found.trial.played] == ["socketpair"]
+    assert (found.disagreement.number, found.again) == (0, 10)
     (tmp_path / "found.scenario.yaml").write_text(scenario(found))
     (again,) = load_scenarios(tmp_path / "found.scenario.yaml")
     assert [step.what.call for step in again.steps] == [one.line.call for one in found.trial.played]  # type: ignore[union-attr]
@@ -193,6 +194,6 @@ def test_the_same_seed_draws_the_same_sequences() -> None:
     for seed in (11, 11, 12):
         told: list[list[tuple[str, str]]] = []
         with Watched(two_hosts()) as stage:
-            Search(stage, seed, Limits(sequences=25)).run()
+            Search(stage, seed, Limits(sequences=8)).run()
         runs.append(told[:5])
     assert runs[0] == runs[1] != runs[2]

@@ -21,6 +21,7 @@ ONE = Ground(addresses={"client": ("10.0.0.1", "fd00::1")})
 WEIGHTS = Weights()
 RECORDS = st.lists(st.binary(min_size=RECORD, max_size=RECORD), min_size=1, max_size=20)
 WORDS = {"BUF", "NONE"}
+SHARED = ("nothing/here", ".", "/dev/null/inside")
 
 
 def drawn(count: int, ground: Ground = TWO, seed: int = 1) -> list[Made]:
@@ -82,13 +83,25 @@ def test_no_two_sequences_share_a_port_or_a_name() -> None:
     for serial, made in enumerate(drawn(1000)):
         for line in made.lines:
             for one in line.call.arguments:
-                if not isinstance(one, SocketAddress) or line.call.name != "bind" or one.host in ("/mnt/nothing/here", "/mnt"):
+                if not isinstance(one, SocketAddress) or line.call.name != "bind" or one.host in SHARED or one.port == 80:
                     continue
                 if one.form == "unix" and one.host:
                     assert taken.setdefault(one.host, serial) == serial
                 if one.form == "ip" and one.port:
                     assert FIRST_PORT <= one.port < LAST_PORT
                     assert (one.port - FIRST_PORT) // PORTS == serial
+
+
+def test_files_that_others_see_are_left_alone() -> None:
+    changing, made = {"mkfile", "chmod", "unlink"}, drawn(1500)
+    said = [print_call(line.call) for one in made for line in one.lines if line.call.name in changing]
+    paths = [text.partition("(")[2] for text in said]
+    assert len(paths) > 50
+    assert all(path.startswith(('"e', '"nothing-there', '"/dev/null/inside', '"xxx', "NULL", "BADPTR")) for path in paths)
+    opened = [print_call(line.call) for one in made for line in one.lines if line.call.name == "open"]
+    assert all(text.partition('("')[2].startswith("/dev/") for text in opened if '("/' in text)
+    bound = [one for each in made for line in each.lines for one in line.call.arguments if isinstance(one, SocketAddress)]
+    assert not [one.host for one in bound if one.variant == "path" and one.host.startswith("/") and one.host != "/dev/null/inside"]
 
 
 def test_every_kind_of_record_can_be_chosen_and_every_call_that_sockets_have_is_made() -> None:

@@ -3,10 +3,13 @@
 from netlab.model.sockets.objects import File
 from netlab.model.sockets.world import Host, Process, World
 from netlab.scenario.spec import HealStep, ImpairStep, LinkStep, PeerStep, ReleaseStep, RunStep, Scenario
+from netlab.topology.networks import Interface, Network
 from netlab.topology.plan import plan
 from netlab.topology.planned import NodePlan
 from netlab.topology.spec import Topology
 
+_STRANGE = ("net.ipv4.tcp_migrate_req", "net.ipv4.tcp_abort_on_overflow", "net.ipv4.tcp_early_demux")
+"""Kernel settings by which connections go otherwise than the model follows."""
 _OTHERS = (PeerStep, RunStep, ImpairStep, HealStep, LinkStep, ReleaseStep)
 _STANDARD = range(3)
 
@@ -26,6 +29,7 @@ def world_of(topology: Topology, *, certain: bool) -> World:
     planned = plan(topology)
     hosts = {node.name: _host(node) for node in planned.nodes if node.kind not in ("switch", "peer")}
     strange = any(node.kind in ("peer", "nat") or node.firewall or node.start for node in topology.nodes)
+    strange |= any(name in _STRANGE for node in topology.nodes for name, _ in node.sysctls)
     world = World(hosts=hosts, strangers=strange, certain=certain)
     for name in hosts:
         world = with_process(world, name, name)
@@ -50,6 +54,21 @@ def _host(node: NodePlan) -> Host:
         addresses=("127.0.0.1", "::1", *(str(address.ip) for address in (*node.loopback, *addresses))),
         networks=tuple(dict.fromkeys([*(one.network for one in addresses), *(route.destination for route in node.routes)])),
         default=frozenset(route.destination.version for route in node.routes if route.destination.prefixlen == 0),
+        sources=_sources(node, addresses),
         interfaces={"lo": 1} | {name: index for name, index, _ in ends},
         sysctls=dict(node.sysctls) | dict(node.late_sysctls),
     )
+
+
+def _sources(node: NodePlan, addresses: list[Interface]) -> dict[Network, str]:
+    """By network the address that is sent from: of those on a network of ours that one; of others, one towards the next router."""
+    found: dict[Network, str] = {}
+    for address in addresses:
+        found.setdefault(address.network, str(address.ip))
+    for route in node.routes:
+        towards = [one for one in addresses if route.via is not None and route.via in one.network]
+        if route.source is not None:
+            found.setdefault(route.destination, str(route.source))
+        elif towards:
+            found.setdefault(route.destination, str(towards[0].ip))
+    return found

@@ -8,20 +8,43 @@ from netlab.model.sockets.outcomes import Seen
 from netlab.model.sockets.world import Pending, World
 from netlab.notation.signatures import SIGNATURES
 
+_ONLY_LOOK = frozenset({
+    "getsockopt", "getsockname", "getpeername", "fstat", "poll", "select", "epoll_wait", "getpid", "access", "same_file",
+    "lowest_free", "tcp_state", "exec_has_fd", "unused_port", "addr", "sleep",
+})  # fmt: skip
+_REACH_OTHERS = frozenset({"connect", "listen", "bind", "send", "sendto", "sendmsg", "write", "fill", "accept", "accept4"})
+"""Calls by which a socket that the model has lost track of may have to do with others that it follows."""
+_CHANGE = frozenset({"ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ECONNREFUSED", "EPIPE"})
+"""Errors that tell of more than the call: the socket is another one afterwards."""
+
 
 def forget(world: World, pending: Pending, seen: Seen) -> World:
     """The call's object becomes unknown, unless the call failed (a call that fails changes nothing); its results become unknown
     things under their numbers, where it succeeded."""
-    if seen.errno:
+    name = pending.call.name
+    if seen.errno and not (name == "connect" or (name in _REACH_OTHERS and seen.errno in _CHANGE)):
         return world
-    signature = SIGNATURES.get(pending.call.name)
+    signature = SIGNATURES.get(name)
     arguments = read_arguments(pending.call, world, pending.process) if signature is not None else {}
     why = f"{pending.call.name}() did what is not modelled"
     world = world.copy()
     fd = arguments.get("fd")
     descriptor = world.processes[pending.process].table.get(fd) if isinstance(fd, int) else None
-    if descriptor is not None:
+    if name in _REACH_OTHERS:
+        world.strangers = True
+    if descriptor is not None and name == "close" and isinstance(fd, int):
         _spoil(world, world.descriptions[descriptor.description].object, why)
+        world, _ = world.released(pending.process, fd)
+    elif descriptor is not None and name not in _ONLY_LOOK:
+        _spoil(world, world.descriptions[descriptor.description].object, why)
+    if name == "unlink":
+        world.paths = {}
+    if name in _REACH_OTHERS:
+        world.lost = True
+    if name == "system":
+        _spoil_all(world, pending.process, why)
+    if seen.errno:
+        return world
     if signature is not None and signature.returns == "fd" and seen.result >= 0 and not seen.partial:
         world = _given(world, pending, seen.result, why)
     elif pending.call.binds:
@@ -39,6 +62,15 @@ def _spoil(world: World, number: int, why: str) -> None:
     for end in ends:
         if end and end in world.objects:
             world.objects[end] = Unknown(why=why)
+
+
+def _spoil_all(world: World, process: str, why: str) -> None:
+    """Whatever a program may have used that was handed its descriptors, and all names of files, in a world that was just copied."""
+    world.strangers = world.lost = True
+    world.paths = {}
+    for descriptor in world.processes[process].table.values():
+        if not descriptor.close_on_exec:
+            _spoil(world, world.descriptions[descriptor.description].object, why)
 
 
 def _given(world: World, pending: Pending, fd: int, why: str, name: str = "") -> World:

@@ -56,6 +56,18 @@ def unreadable(s: Situation) -> bool:
     return any(isinstance(part, BadPointer) and _size(part) for part in parts(s))
 
 
+def unwritable_to(s: Situation, many: int) -> bool:
+    """Whether the first ``many`` bytes of the buffers are in part where no memory is."""
+    at = 0
+    for part in parts(s):
+        if at >= many:
+            return False
+        if isinstance(part, BadPointer) and _size(part):
+            return True
+        at += _size(part)
+    return False
+
+
 def content(s: Situation) -> bytes:
     """The bytes that the call sends: ``buf(n)`` holds the pattern."""
     return b"".join(_bytes(part) for part in parts(s))
@@ -249,15 +261,19 @@ def waiting(s: Situation, world: World | None = None, errno: str = "EAGAIN", not
         yield Outcome(kind="fails", errno=errno, world=s.world, least=max(longest - _TICK, 0))
 
 
-def opened_for(world: World, process: str, thing: int, *, flags: int = 2, cloexec: bool = False) -> tuple[World, int]:
-    """A new description and the lowest free descriptor for an object that is there already."""
+def opened_for(
+    world: World, process: str, thing: int, *, flags: int = 2, cloexec: bool = False, fd: int | None = None
+) -> tuple[World, int]:
+    """A new description for an object that is there already, under the lowest free descriptor or ``fd``."""
     world = world.copy()
     description = world.fresh()
     world.descriptions[description] = Description(object=thing, flags=flags, references=0)
-    fd = world.processes[process].lowest_free()
+    fd = world.processes[process].lowest_free() if fd is None else fd
     return world.referred(process, fd, description, cloexec=cloexec), fd
 
 
 def truesize(many: int) -> tuple[int, int]:
-    """The least and the most memory that the kernel counts for a message of so many bytes (struct sk_buff and its buffer)."""
-    return many + 576, 2 * many + 1536
+    """The least and the most memory that the kernel counts for a message of so many bytes: struct sk_buff and a buffer, whose size
+    is a power of two where it is one piece (alloc_skb(), kmalloc_size_roundup())."""
+    least = many + 576
+    return least, max((1 << (least - 1).bit_length()) + 512, least + many // 4)

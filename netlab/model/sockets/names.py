@@ -40,12 +40,13 @@ def path_key(host: str, path: str) -> Key:
 
 
 def exists(world: World, key: Key) -> bool | None:
-    """Whether something stands under a name; None where nobody knows: an absolute path that no call has made."""
+    """Whether something stands under a name; None where nobody knows: an absolute path that no call has made, any name where the
+    model has lost track of a socket."""
     if key in world.paths:
         return True
     name = key[2]
     if key[1] == "abstract" or not name.startswith(("/", "..")):
-        return name == "."
+        return True if name == "." else None if world.lost else False
     if name in _DIRECTORIES or name in DEVICES:
         return True
     return False if _made_up(world, name) else None

@@ -69,11 +69,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """A stream between two sockets. ``ends`` are the sockets' ids: who connected (or the pair's first), who was connected to.
 
     An end is 0 where no socket is behind it yet or any more. ``flows[0]`` is what the first end sends.
-    ``stage`` is how far the handshake is: "syn" (sent), "refused",
-    "received" (there is a child in SYN-RECEIVED, the SYN-ACK is under way), "answered" (the first end knows that it is established),
-    "queued" (the listener's queue has it), "accepted"; a pair of socketpair() is "accepted". ``listener`` is its listener's id. A
-    child is an object from "received" on, though no descriptor refers to it before accept(). ``dropped``: the listener took no notice
-    (it was full; TCP_DEFER_ACCEPT), and what it missed comes again after a second or more.
+    ``stage`` is how far the handshake is: "syn" (sent), "refused", "received" (there is a child in SYN-RECEIVED, the SYN-ACK is
+    under way), "answered" (the first end knows that it is established), "queued" (the listener's queue has it), "accepted"; a pair
+    of socketpair() is "accepted". ``listener`` is its listener's id. A child is an object from "received" on, though no descriptor
+    refers to it before accept(). ``dropped``: the listener took no notice (it was full; TCP_DEFER_ACCEPT), and what it missed comes
+    again after a second or more.
     """
 
     ends: tuple[int, int]
@@ -108,11 +108,14 @@ class Socket(msgspec.Struct, frozen=True, kw_only=True):
     listener with ``backlog``. ``queue`` are messages that wait (datagram, seqpacket, raw). ``options`` are values that
     setsockopt() gave, by (level, option). ``note`` is whatever one kind of socket needs besides, by name.
 
-    TCP: ``shut_read`` and ``shut_write`` are what Linux keeps: the peer's FIN shuts the reading side, too, and the end of a connection
-    both. Its notes: "phase" ("connecting", "connected" or "ended", from which connect() never works again; unconnected without it),
-    "done" (a FIN came, all later reads give 0), "released" (the port went back to the kernel though getsockname() still tells it: it
-    is in nobody's way, and bind() may name the socket anew), "orphan" (no descriptor refers to it any more: a connection that ends by
-    itself, one in TIME-WAIT; it still holds its port). What a program holds is CLOSED while its connection is in TIME-WAIT.
+    TCP: ``shut_read`` and ``shut_write`` are what Linux keeps: the peer's FIN shuts the reading side, too, and the end of a
+    connection both. What a program holds is CLOSED while its connection is in TIME-WAIT. Its notes: "phase" ("connecting",
+    "connected" or "ended", from which connect() never works again; unconnected without it), "done" (a FIN came, all later reads
+    give 0), "released" (the port went back to the kernel though getsockname() still tells it: it is in nobody's way, and bind()
+    may name the socket anew), "orphan" (no descriptor refers to it any more: a connection that ends by itself, or is in TIME-WAIT;
+    it still holds its port), "used" (it had a connection), "held" (the last data sent may be kept back for a while), "segments"
+    (how many sends there were), "heard" (how much the peer had sent when shutdown() was called), "cookie" (a child whose request
+    Linux did not keep), "dissolved" (how often its connection was dissolved).
     """
 
     host: str

@@ -12,7 +12,7 @@ import msgspec
 from netlab.model.sockets.arriving import arrivals, concerned
 from netlab.model.sockets.ending import ended, process_ended
 from netlab.model.sockets.forgetting import forget
-from netlab.model.sockets.outcomes import Outcome, Seen
+from netlab.model.sockets.outcomes import NewDescriptor, Outcome, Seen
 from netlab.model.sockets.rules import Profile, Rule
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.tables import Allowed, allowed
@@ -318,6 +318,7 @@ def _ended(outcome: Outcome, world: World, effective: bool, pending: Pending, se
     after = outcome.after(seen) if effective else (outcome.learn(world, seen) if outcome.learn is not None else world)
     after = after.copy()
     after.pending.pop(number, None)
+    _renumber(after, world, pending, outcome, seen)
     _bind(after, pending, outcome, seen)
     return _let_go(after, pending.held) if pending.held else after
 
@@ -332,6 +333,18 @@ def _buried(world: World, one: Allowed, pending: Pending) -> World:
             world = _let_go(world, other.held).copy()
             world.pending[number] = msgspec.structs.replace(other, entered=True, answer=one, held=0)
     return world
+
+
+def _renumber(after: World, before: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
+    """A new descriptor whose number could not be known has the one that was seen, in a world that has just been copied."""
+    if not isinstance(outcome.value, NewDescriptor) or outcome.value.number is not None or seen.partial or seen.errno:
+        return
+    owner = after.processes[pending.process]
+    new = [fd for fd in owner.table if fd not in before.processes[pending.process].table]
+    if len(new) == 1 and new[0] != seen.result:
+        table = dict(owner.table)
+        table[seen.result] = table.pop(new[0])
+        after.processes[pending.process] = msgspec.structs.replace(owner, table=table)
 
 
 def _bind(world: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:

@@ -14,6 +14,7 @@ _V6ONLY, _DEVICE = (_IPV6, constant("IPV6_V6ONLY")), (_SOCKET, constant("SO_BIND
 _INDEX = (_SOCKET, constant("SO_BINDTOIFINDEX"))
 _MAPPED = "::ffff:"
 _ANY = "*"
+_STAND_IN = "one of IPv4"
 UNPRIVILEGED = 1024
 """net.ipv4.ip_unprivileged_port_start's default (ip(7))."""
 
@@ -28,15 +29,18 @@ def is_mapped(host: str) -> bool:
     return plain(host) != host
 
 
-def covered(address: Address, *, only_v6: bool) -> tuple[str, str]:
-    """Which IPv4 and which IPv6 addresses a local address takes: one, "*" for all, "" for none (ipv6(7), IPV6_V6ONLY)."""
+def covered(address: Address, *, only_v6: bool, bound: bool = True) -> tuple[str, str]:
+    """Which IPv4 and which IPv6 addresses a local address takes: one, "*" for all, "" for none (ipv6(7), IPV6_V6ONLY).
+
+    An IPv6 address that connect() chose, and not bind(), stands in the way of IPv4's wildcard, too (LOOPBACK4_IPV6 in net/ipv6/).
+    """
     if address.family == _INET:
         return _ANY if address.host == "0.0.0.0" else address.host, ""
     if is_mapped(address.host):
         return _ANY if plain(address.host) == "0.0.0.0" else plain(address.host), ""
     if address.host == "::":
         return "" if only_v6 else _ANY, _ANY
-    return "", address.host
+    return "" if bound or only_v6 else _STAND_IN, address.host
 
 
 def only_v6(one: Socket) -> bool:
@@ -44,9 +48,11 @@ def only_v6(one: Socket) -> bool:
     return bool(one.options.get(_V6ONLY, 0))
 
 
-def overlap(one: Address, other: Address, *, first_only: bool, second_only: bool) -> bool:
-    """Whether two local addresses take an address in common, ports aside."""
-    pairs = zip(covered(one, only_v6=first_only), covered(other, only_v6=second_only), strict=True)
+def _overlap(one: Socket, wanted: Address, other: Socket) -> bool:
+    """Whether the address that a socket wants and the one that another has are one, ports aside."""
+    assert other.local is not None
+    there = covered(other.local, only_v6=only_v6(other), bound="address" in other.chosen)
+    pairs = zip(covered(wanted, only_v6=only_v6(one)), there, strict=True)
     return any(a and b and (a == b or _ANY in (a, b)) for a, b in pairs)
 
 
@@ -54,7 +60,6 @@ def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int =
     """Whether another socket of its kind keeps socket ``number`` from having this address and port; None where a port's number is
     not known (inet_bind_conflict() in net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse() in net/ipv4/udp.c)."""
     doubt = False
-    alone = only_v6(one)
     for other_number, other in world.objects.items():
         if not isinstance(other, Socket) or other.kind != one.kind or other_number == number or other.host != one.host:
             continue
@@ -63,12 +68,22 @@ def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int =
         same = world.same_port(local.port, other.local.port)
         if same is False or not _quarrel(one, other, uid):
             continue
-        if not overlap(local, other.local, first_only=alone, second_only=only_v6(other)):
+        if not _overlap(one, local, other):
             continue
-        if same:
+        if same and not _leaving(world, other_number, other):
             return True
         doubt = True
     return None if doubt else False
+
+
+def _leaving(world: World, number: int, one: Socket) -> bool:
+    """Whether a connection may be gone by now, and its port free: acknowledged to the end, or reset."""
+    connection = world.connections.get(one.connection)
+    if connection is None:
+        return False
+    incoming = connection.flows[1 if connection.ends[0] == number else 0]
+    in_vain = one.state.startswith("FIN-WAIT") and incoming.sent > incoming.arrived
+    return one.state == "LAST-ACK" or in_vain or incoming.end == "rst"
 
 
 def _quarrel(one: Socket, other: Socket, uid: int) -> bool:
@@ -113,7 +128,7 @@ def port_left(world: World, number: int, one: Socket, local: Address) -> bool | 
         port = world.port(other.local.port)
         if port in seen or (port >= 0 and port not in choice):
             continue
-        if not overlap(local, other.local, first_only=only_v6(one), second_only=only_v6(other)):
+        if not _overlap(one, local, other):
             unsure = True
             continue
         seen.add(port)

@@ -3,7 +3,8 @@
 It knows Linux' choice among the addresses of a host, and no socket.
 """
 
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from netlab.model.sockets.world import Host
 
@@ -14,6 +15,12 @@ _WILDCARDS = {"0.0.0.0": 4, "::": 6}
 def version(host: str) -> int:
     """4 or 6."""
     return 6 if ":" in host else 4
+
+
+@lru_cache(maxsize=4096)
+def number(host: str) -> IPv4Address | IPv6Address:
+    """An address as a number, without its scope."""
+    return ip_address(host.partition("%")[0])
 
 
 def destination(host: str, source: str = "") -> str:
@@ -31,23 +38,27 @@ def is_broadcast(host: Host, address: str) -> bool:
         return False
     if address in ("255.255.255.255", "127.255.255.255"):
         return True
-    number = ip_address(address)
-    return any(network.version == 4 and network.prefixlen < 31 and number == network.broadcast_address for network in host.networks)
+    return any(
+        network.version == 4 and network.prefixlen < 31 and number(address) == network.broadcast_address
+        for network in host.networks
+    )
 
 
+@lru_cache(maxsize=4096)
 def is_group(address: str) -> bool:
     """Whether it is a multicast address."""
-    return ip_address(address.partition("%")[0]).is_multicast
+    return number(address).is_multicast
 
 
+@lru_cache(maxsize=4096)
 def is_link_local(address: str) -> bool:
     """Whether an IPv6 address is one of a link."""
-    return ":" in address and ip_address(address.partition("%")[0]).is_link_local
+    return ":" in address and number(address).is_link_local
 
 
 def reached(host: Host, address: str) -> bool:
-    """Whether there is a way to an address: one's own, a network's, by a default route. Class E is nobody's."""
-    return host.reaches(address)
+    """Whether there is a way to an address: one's own, a network's, by a default route."""
+    return host.owns(address) or host.reaches(address)
 
 
 def source_for(host: Host, address: str) -> str | None:
@@ -57,12 +68,13 @@ def source_for(host: Host, address: str) -> str | None:
         return LOOPBACK[4]
     if host.owns(address):
         return address
-    number = ip_address(address.partition("%")[0])
-    mine = [one for one in host.addresses if version(one) == family and not ip_address(one.partition("%")[0]).is_loopback]
-    near = [network for network in host.networks if network.version == family and number in network]
+    mine = [one for one in host.addresses if version(one) == family and not number(one).is_loopback]
+    near = [network for network in host.networks if network.version == family and number(address) in network]
     if near:
         longest = max(near, key=lambda network: network.prefixlen)
-        fitting = [one for one in mine if ip_address(one.partition("%")[0]) in longest]
+        if longest in host.sources:
+            return host.sources[longest]
+        fitting = [one for one in mine if number(one) in longest]
         if len(fitting) == 1 or (fitting and family == 4):
             return fitting[0]
     return mine[0] if len(mine) == 1 else None

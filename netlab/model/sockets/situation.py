@@ -58,8 +58,8 @@ class Situation:
 
     @property
     def host(self) -> Host:
-        """The host that the process runs in."""
-        return self.world.hosts[self.process.host]
+        """The host whose network it is about: that of the socket, which stays where it was made; of the process without one."""
+        return self.world.hosts[self.object.host if isinstance(self.object, Socket) else self.process.host]
 
     @property
     def kind(self) -> str:
@@ -119,7 +119,9 @@ class Situation:
     @property
     def descriptor_free(self) -> int | None:
         """The number that a new descriptor gets; None where that is not known."""
-        return self.process.lowest_free() if self.process.whole or self.process.told else None
+        number = self.process.lowest_free()
+        known = self.process.told or (self.process.whole and number < self.process.others_from)
+        return number if known else None
 
 
 _O_NONBLOCK = constant("O_NONBLOCK")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from netlab.model.sockets.outcomes import Outcome
-from netlab.model.sockets.rules import Profile, Rule
+from netlab.model.sockets.rules import INTERNET, UNIX, Profile, Rule
 from netlab.model.sockets.situation import Situation
 
 PARTS = (
@@ -80,10 +80,12 @@ def _told_by_others(situation: Situation, found: Sequence[Allowed]) -> bool:
     What is wrong with the call itself, or with a socket that nothing has reached yet, they do not decide about. A socket that they
     did decide about is unknown from then on (forgetting.py).
     """
-    name = situation.call.name
+    name, kind = situation.call.name, situation.kind
     if name in _SEVERAL:
         return True
-    if name not in _FROM_THE_NETWORK or situation.kind not in ("tcp", "udp", "raw"):
+    if kind in UNIX and situation.world.lost:
+        return name == "bind" or name in _FROM_THE_NETWORK
+    if name not in _FROM_THE_NETWORK or kind not in INTERNET:
         return False
     return any(one.rule.category != "fails" or one.rule.errno in _NETWORK_ERRORS for one in found)
 
@@ -107,6 +109,6 @@ def allowed(situation: Situation, profile: Profile = "linux") -> Sequence[Allowe
         found += [Allowed(rule, outcome) for outcome in rule.gives(situation)]
         if holds and not rule.may and not (profile == "posix" and rule.category == "fails"):
             break
-    if situation.world.strangers and _told_by_others(situation, found):
+    if (situation.world.strangers or situation.world.lost) and _told_by_others(situation, found):
         return None
     return found or None

@@ -175,11 +175,18 @@ def _to_all(world: World, source: Address, target: Address, data: bytes) -> Worl
 def listens_to_errors(one: Socket, target: Address, world: World) -> bool:
     """Whether an ICMP error about a datagram to an address is told to its sender: to one that is connected there, or asked for
     all (ip(7), IP_RECVERR)."""
+    own = plain(one.local.host) if one.local is not None else ""
+    if ":" in own and own != "::" and version(target.host) == 4:
+        # The error is looked up by addresses of IPv4, and the socket's is none.
+        return False
     if given(one, "IPPROTO_IP", "IP_RECVERR") or given(one, "IPPROTO_IPV6", "IPV6_RECVERR"):
         return True
     if one.state != "ESTABLISHED" or one.remote is None:
         return False
-    return plain(one.remote.host) == target.host and world.same_port(one.remote.port, target.port) is True
+    if plain(one.remote.host) != target.host:
+        return False
+    # A peer at port 0 stands for all of them.
+    return one.remote.port == 0 or world.same_port(one.remote.port, target.port) is True
 
 
 def _refused(world: World, sender: int, target: Address) -> World:

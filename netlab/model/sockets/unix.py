@@ -118,10 +118,11 @@ def in_flight(one: Socket) -> list[int]:
     return found + [number for _, _, numbers in one.note.get("rights", ()) for number in numbers]
 
 
-def reaches(world: World, description: int, socket: int) -> bool:
-    """Whether a description, or one that is passed in what waits there, and so on, is of a socket: a circle of descriptors in
-    flight keeps itself alive until the kernel looks for such (net/unix/garbage.c)."""
-    found, left = set(), [description]
+def reached_by(world: World, description: int) -> set[int]:
+    """The objects of a description, of those that are passed in what waits there, and so on: a socket that is among those passed
+    to it keeps itself alive until the kernel looks for such circles (net/unix/garbage.c)."""
+    found: set[int] = set()
+    left = [description]
     while left:
         known = world.descriptions.get(left.pop())
         if known is None or known.object in found:
@@ -133,7 +134,16 @@ def reaches(world: World, description: int, socket: int) -> bool:
             for connection in one.accepting:
                 child = world.objects.get(world.connections[connection].ends[1])
                 left += in_flight(child) if isinstance(child, Socket) else []
-    return socket in found
+    return found
+
+
+def held(world: World, number: int) -> bool:
+    """Whether a process has a descriptor of an object."""
+    return any(
+        world.descriptions[descriptor.description].object == number
+        for process in world.processes.values()
+        for descriptor in process.table.values()
+    )
 
 
 def released(world: World, descriptions: list[int]) -> World:

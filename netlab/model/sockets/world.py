@@ -30,6 +30,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     default: frozenset[int] = frozenset()
+    sources: Mapping[IPv4Network | IPv6Network, str] = {}
+    """The address that is sent from where a network's route is taken; a network that is missing has what ``addresses`` allow."""
     interfaces: Mapping[str, int] = msgspec.field(default_factory=lambda: {"lo": 1})
     sysctls: Mapping[str, str] = {}
     loopback: bool = True
@@ -98,6 +100,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool = True
     told: tuple[int, ...] = ()
     gone: frozenset[int] = frozenset()
+    others_from: int = 1 << 30
+    """From this number on, whoever makes the process' calls for it has descriptors of its own in between."""
     files: int = FILES
     uid: int = 0
     umask: int | None = None
@@ -140,6 +144,8 @@ class World(msgspec.Struct, kw_only=True):
     strangers: bool = False
     """Whether packets come and go that no call tells of: hand-driven peers, programs, rules on links, translators. What a socket on
     the network then gives is not known (see tables.known)."""
+    lost: bool = False
+    """Whether a socket that the model has lost track of, or a program, may have to do with the UNIX sockets that it follows."""
     certain: bool = True
     """Whether what is sent on one host's loopback, or in a lab at rest, has arrived as soon as it is sent: true for prediction."""
 
@@ -157,6 +163,7 @@ class World(msgspec.Struct, kw_only=True):
             modes=self.modes,
             counter=self.counter,
             strangers=self.strangers,
+            lost=self.lost,
             certain=self.certain,
         )
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from netlab.model.wire.checks import Step
 from netlab.model.wire.half import SENSIBLE, Half, Mark
-from netlab.model.wire.segment import Segment
+from netlab.model.wire.segment import Segment, ahead
 
-_CONTRADICTIONS, _KEPT = 3, 3
+_KEPT = 3
+_CONTRADICTIONS = 10
+"""So many lower acknowledgements, of data that passed since, are more than segments that were overtaken."""
 
 
 @dataclass(slots=True)
@@ -66,12 +68,13 @@ class Claims:
             if one.ack is None or one.ack >= claim.number:
                 continue
             stamps = one.stamps is not None and claim.mark.stamp is not None
-            if one.ack > claim.seen:
+            older = one.stamps is not None and claim.mark.stamp is not None and ahead(one.stamps[0], claim.mark.stamp) < 0
+            if one.ack > claim.seen and not older:
                 claim.lower.add(one.ack)
             if (stamps or me.own) and me.is_after(Mark(claim.mark.segment, None, None, claim.mark.stamp), one):
                 contradicts = True
             else:
-                contradicts = not stamps and len(claim.lower) >= _CONTRADICTIONS
+                contradicts = len(claim.lower) >= _CONTRADICTIONS
             if contradicts:
                 self.open.remove(claim)
                 if claim.peer.believed == claim.number:

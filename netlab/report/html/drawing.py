@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netlab.report.graph_cards import escaped
-from netlab.report.html.folding import Fold
+from netlab.report.html.folding import Fold, is_marked
 from netlab.report.html.happenings import Happening
 from netlab.report.html.hops import Hop
 from netlab.report.html.lanes import Lane
@@ -16,11 +16,10 @@ from netlab.report.html.palette import state_class
 from netlab.report.html.placing import GUTTER, LANE, ROW, Axis, Column, Columns, Row
 from netlab.report.lines import printable
 
-__all__ = ["Scene", "cut"]
+__all__ = ["Scene", "cut", "depths", "text_at"]
 
 _LETTER = 6.65
 _BAR = 7.0
-_HEAD = 64.0
 
 
 def cut(text: str, width: float) -> str:
@@ -69,14 +68,12 @@ class Scene:
 
     def _ground(self, row: Row) -> Iterator[str]:
         part = row.part
-        if isinstance(part, Happening) and part.tone == "marked":
+        if isinstance(part, Happening) and is_marked(part, self.marked):
             yield f'<rect class="marked" x="0" y="{row.y - ROW / 2:.1f}" width="{self.columns.width:.0f}" height="{ROW:g}"/>'
-        elif isinstance(part, Happening) and part.kind == "step":
-            yield f'<rect class="step" x="0" y="{row.y - ROW / 2 + 1:.1f}" width="{self.columns.width:.0f}" height="{ROW - 2:g}"/>'
         if row.pause:
             y = row.y - ROW / 2 - 3
             yield f'<path class="pause" d="M{GUTTER:.0f} {y:.1f}H{self.columns.width:.0f}"/>'
-            yield _text("quiet", GUTTER - 14, y + 3.5, f"+ {_length(row.pause)}", anchor="end")
+            yield text_at("quiet", GUTTER - 14, y + 3.5, f"+ {_length(row.pause)}", anchor="end")
 
     def _lane(self, lane: Lane, top: float, bottom: float) -> Iterator[str]:
         column = self.columns.by_name.get(lane.host)
@@ -96,7 +93,7 @@ class Scene:
             yield f'<rect class="{style}" x="{x - LANE / 2 + 1:.1f}" y="{a:.1f}" width="{LANE - 2:g}" height="{b - a:.1f}" rx="2"/>'
             yield from self._upright(span.state, style, x, max(a, top), min(b, bottom))
         if lane.name and top <= first <= bottom and len(lane.name) <= 3:
-            yield _text("lane", x, first - 4, lane.name, anchor="middle")
+            yield text_at("lane", x, first - 4, lane.name, anchor="middle")
         if lane.closed is not None and self.axis.top < self.axis.y(lane.closed) < self.axis.bottom:
             y = self.axis.y(lane.closed)
             yield f'<path class="closed" d="M{x - 5:.1f} {y - 4:.1f}l10 8m0 -8l-10 8"/>'
@@ -130,8 +127,8 @@ class Scene:
         style = "bar" if call.until is not None else "bar never"
         x = column.x - _BAR / 2 + column.side * 5 * depth
         yield (
-            f'<rect class="{style}" x="{x:.1f}" y="{first - 3:.1f}" width="{_BAR:g}" height="{max(last - first, 0) + 6:.1f}" rx="2">'
-            f"<title>{escaped(call.told)}</title></rect>"
+            f'<rect class="{style}" x="{x:.1f}" y="{first - 3:.1f}" width="{_BAR:g}" height="{max(last - first, 0) + 6:.1f}" '
+            f'rx="2"><title>{escaped(call.told)}</title></rect>'
         )
 
     def _packet(self, part: Happening, y: float, top: float, bottom: float) -> Iterator[str]:
@@ -154,12 +151,13 @@ class Scene:
         elif source is None:
             pass
         elif source is target:
-            yield f'<path class="shaft" d="M{source.x:.1f} {y - 3:.1f}h{source.side * -24}v7h{source.side * 18}" marker-end="url(#tip)"/>'
+            yield f'<path class="shaft" d="M{source.x:.1f} {y - 4:.1f}h{source.side * -20}v8"/>'
+            yield _arrow(source.x - source.side * 20, y + 4, source.x, y + 4, "shaft")
         elif not ends:
             x, end = self._between(source, target), lost if lost is not None else y + 5
             yield f'<path class="shaft" d="M{source.x:.1f} {y:.1f}L{x:.1f} {end:.1f}"/>'
             cross = f"M{x - 5:.1f} {end - 5:.1f}l10 10m0 -10l-10 10"
-            yield f'<path class="cross" d="{cross}"/>' if hop.dropped else _text("gone", x, end + 4, "?", anchor="middle")
+            yield f'<path class="cross" d="{cross}"/>' if hop.dropped else text_at("gone", x, end + 4, "?", anchor="middle")
         for column, at in ends if hop.sent is not None and source is not None and source is not target else ():
             if column is not None and column is not source:
                 yield _arrow(source.x if source else 0.0, y, column.x, max(at, y + 2), "shaft")
@@ -187,11 +185,13 @@ class Scene:
         if isinstance(part, Fold):
             yield from self._fold(row, part)
             return
-        yield _text("time", GUTTER - 14, row.y + 4, f"{(part.time - self.start) / 1e6:.3f}", anchor="end")
+        yield text_at("time", GUTTER - 14, row.y + 4, f"{(part.time - self.start) / 1e6:.3f}", anchor="end")
         if part.kind == "step":
-            number = f"step {part.step}  "
+            number = f"step {part.step}: "
             words = cut(number + part.text, self.columns.width - GUTTER - 10)
-            yield _text("says", GUTTER, row.y + 4, words, told=part.told)
+            wide = len(words) * _LETTER + 16
+            yield f'<rect class="step" x="{GUTTER - 8:.1f}" y="{row.y - 10:.1f}" width="{wide:.1f}" height="20" rx="4"/>'
+            yield text_at("step-text", GUTTER, row.y + 4, words, told=part.told)
         elif part.kind == "packet":
             yield from self._label(part, row.y)
         elif part.kind == "decision":
@@ -199,16 +199,16 @@ class Scene:
         elif part.host in self.columns.by_name:
             yield from self._words(part, row.y, self.columns.by_name[part.host])
         else:
-            yield _text("says", GUTTER, row.y + 4, cut(part.text, self.columns.width - GUTTER - 10), told=part.told)
+            yield text_at("says", GUTTER, row.y + 4, cut(part.text, self.columns.width - GUTTER - 10), told=part.told)
 
     def _fold(self, row: Row, part: Fold) -> Iterator[str]:
-        yield _text("time", GUTTER - 14, row.y + 4, f"{(part.inside[0].time - self.start) / 1e6:.3f}", anchor="end")
+        yield text_at("time", GUTTER - 14, row.y + 4, f"{(part.inside[0].time - self.start) / 1e6:.3f}", anchor="end")
         words = cut(part.text, self.columns.width - GUTTER - 60)
         wide = len(words) * _LETTER + 44
         x = max(self.columns.middle - wide / 2, GUTTER)
         yield f'<rect class="fold" x="{x:.1f}" y="{row.y - 10:.1f}" width="{wide:.1f}" height="20" rx="10"/>'
         yield f'<path class="sign" d="M{x + 13:.1f} {row.y - 4:.1f}l5 4l-5 4"/>'
-        yield _text("folded", x + 28, row.y + 4, words, told=part.text)
+        yield text_at("folded", x + 28, row.y + 4, words, told=part.text)
 
     def _label(self, part: Happening, y: float) -> Iterator[str]:
         hop = part.hop
@@ -223,22 +223,24 @@ class Scene:
         right = target is None or target.x > source.x
         room = abs((target.x if target else self.columns.middle) - source.x) - 24
         x = source.x + (10 if right else -10)
-        yield _text("label", x, y - 3.5, cut(part.text, room), told=part.told, anchor="" if right else "end")
+        yield text_at("label", x, y - 3.5, cut(part.text, room), told=part.told, anchor="" if right else "end")
 
     def _decision(self, part: Happening, y: float) -> Iterator[str]:
+        """What was decided: beside the cross of what was dropped, else beside the line of life of who had sent it."""
         hop = part.hop
         source = self.columns.by_name.get(hop.source) if hop else None
         target = self.columns.by_name.get(hop.target) if hop else None
-        at = self._between(source, target) if hop else self.columns.middle
-        if part.tone == "bad" and hop is not None and source is not None and target is not None:
-            at += 12
-            room = max(abs(target.x - at), 150)
-        else:
-            at, room = min(source.x, target.x) + 14 if source and target else at, 400
-        words = cut(part.text, max(room - 16, self.columns.width - at - 30))
+        x, right = self.columns.middle, True
+        if source is not None and target is not None and source is not target:
+            right = target.x > source.x
+            x = source.x + (12 if right else -12)
+            if part.tone == "bad":
+                x, right = self._between(source, target) + 12, True
+        words = cut(part.text, max(self.columns.width - x - 20 if right else x - GUTTER, 200))
         wide = len(words) * _LETTER + 12
-        yield f'<rect class="decided" x="{at:.1f}" y="{y - 9:.1f}" width="{wide:.1f}" height="18" rx="4"/>'
-        yield _text("decision", at + 6, y + 4, words, told=part.told)
+        left = x if right else x - wide
+        yield f'<rect class="decided" x="{left:.1f}" y="{y - 9:.1f}" width="{wide:.1f}" height="18" rx="4"/>'
+        yield text_at("decision", left + 6, y + 4, words, told=part.told)
 
     def _words(self, part: Happening, y: float, column: Column) -> Iterator[str]:
         """A host's own words beside its lanes: a call with its step's number, a state as a coloured label, an event."""
@@ -248,20 +250,14 @@ class Scene:
             label = part.state
             wide = len(label) * _LETTER + 12
             style = state_class(part.state)
-            yield _text("says mute", x, y + 4, cut(name, room - wide), told=part.told)
+            yield text_at("says mute", x, y + 4, cut(name, room - wide), told=part.told)
             at = x + len(cut(name, room - wide)) * _LETTER + (4 if name else 0)
             yield f'<rect class="{style}" x="{at:.1f}" y="{y - 9:.1f}" width="{wide:.1f}" height="18" rx="9"/>'
-            yield _text(f"pill {style}", at + 6, y + 4, label, told=part.told)
+            yield text_at(f"pill {style}", at + 6, y + 4, label, told=part.told)
             return
         style = {"call": "says call", "return": "says", "packet": "label"}.get(part.kind, "says mute")
         style += " bad" if part.tone == "bad" else ""
-        yield _text(style, x, y + 4, cut(part.text, room), told=part.told)
-
-    def head(self) -> str:
-        """The hosts' names, as the ladder's first part."""
-        return "".join(
-            _text("host", column.x, 24, column.name, anchor="middle") for column in self.columns.by_name.values()
-        )
+        yield text_at(style, x, y + 4, cut(part.text, room), told=part.told)
 
 
 def depths(calls: Iterable[Happening]) -> tuple[tuple[Happening, int], ...]:
@@ -277,11 +273,9 @@ def depths(calls: Iterable[Happening]) -> tuple[tuple[Happening, int], ...]:
 
 
 def _arrow(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """A line with a tip at its end; the tip lies flat, so that it is seen however steep the line is."""
-    back = 8.0 if x2 < x1 else -8.0
+    """A line with a tip at its end."""
     length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1.0)
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
-    del back
     ax, ay = x2 - ux * 9 - uy * 4, y2 - uy * 9 + ux * 4
     bx, by = x2 - ux * 9 + uy * 4, y2 - uy * 9 - ux * 4
     return (
@@ -290,7 +284,8 @@ def _arrow(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
     )
 
 
-def _text(style: str, x: float, y: float, text: str, *, told: str = "", anchor: str = "") -> str:
+def text_at(style: str, x: float, y: float, text: str, *, told: str = "", anchor: str = "") -> str:
+    """One line of text from x on, or around or up to it (``anchor``); what was ``told`` in full is its tooltip."""
     title = f"<title>{escaped(told)}</title>" if told and told != text else ""
     side = f' text-anchor="{anchor}"' if anchor else ""
     return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}"{side}>{title}{escaped(text)}</text>'

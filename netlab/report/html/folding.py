@@ -42,7 +42,7 @@ def folded(shown: Sequence[Happening], marked: Collection[int]) -> tuple[Part, .
 
 def is_marked(one: Happening, marked: Collection[int]) -> bool:
     """Whether this is where a verdict failed."""
-    return one.index in marked or (one.kind != "state" and any(index in marked for index in one.covers[1:] or one.covers))
+    return one.index in marked or any(index in marked for index in one.covers)
 
 
 def _runs(shown: Sequence[Happening], marked: Collection[int]) -> Iterator[Part]:
@@ -58,6 +58,20 @@ def _runs(shown: Sequence[Happening], marked: Collection[int]) -> Iterator[Part]
 
 
 def _run(run: list[Happening]) -> Iterator[Part]:
+    """One run, cut where a call has its other half outside of it: that would be a bar without a beginning or an end."""
+    halves = Counter(one.started for one in run if one.kind in ("call", "return") and len(one.covers) == 1)
+    piece: list[Happening] = []
+    for one in run:
+        if len(one.covers) == 1 and halves[one.started] == 1 and one.kind in ("call", "return"):
+            yield from _shortened(piece)
+            yield one
+            piece = []
+        else:
+            piece.append(one)
+    yield from _shortened(piece)
+
+
+def _shortened(run: list[Happening]) -> Iterator[Part]:
     if len(run) < _RUN + _BEFORE + _AFTER:
         yield from run
         return
@@ -101,6 +115,8 @@ def _said(block: Iterable[Happening]) -> Iterator[str]:
         if not number:
             continue
         match key:
+            case ("event", *_):
+                yield f"{number} × what processes do"
             case ("call", host, name):
                 yield f"{host}: {number} × {name}()"
             case (what, source, target):
@@ -116,4 +132,6 @@ def _said(block: Iterable[Happening]) -> Iterator[str]:
 def _key(one: Happening) -> tuple[str, ...]:
     if one.kind == "packet" and one.hop is not None:
         return ("packet", one.hop.source, one.hop.target)
+    if one.kind in ("call", "return"):
+        return ("call", one.host, one.text.partition("(")[0].split()[-1])
     return (count(1, {"state": "state change"}.get(one.kind, one.kind)).removeprefix("1 "),)

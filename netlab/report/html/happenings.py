@@ -4,17 +4,20 @@ Samples (socket tables, counters, memory) and housekeeping packets are left to t
 where a verdict failed. It refuses to know where on a page anything stands.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from netlab.model.rfc_states import RfcConnection, rfc_connections
+from netlab.notation.calls import CallText
 from netlab.notation.parse import NotationError, parse_step
 from netlab.notation.printing import print_call
-from netlab.notation.calls import CallText
+from netlab.report.event_lines import process_line
 from netlab.report.html.hops import Hop, Hops, hops_of
 from netlab.report.lines import Lines, printable
 from netlab.timeline.identity import Identities, Socket
 from netlab.timeline.observations import (
+    AnyObservation,
     CallReturned,
     CallStarted,
     Decision,
@@ -46,10 +49,12 @@ _EVENTS = (
     SignalDelivered,
     SocketError,
 )
-_TRANSFERS = frozenset(
-    "send sendto sendmsg sendmmsg write writev sendfile recv recvfrom recvmsg recvmmsg read readv poll ppoll select pselect6 "
-    "epoll_wait epoll_pwait epoll_pwait2 getsockopt".split()
-)
+_LIFE = (ProcessExecuted, ProcessExited, ProcessForked, SignalDelivered)
+_TRANSFERS = frozenset({
+    "send", "sendto", "sendmsg", "sendmmsg", "write", "writev", "sendfile", "recv", "recvfrom", "recvmsg", "recvmmsg",
+    "read", "readv", "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2", "getsockopt",
+})  # fmt: skip
+"""Calls that programs make over and over."""
 _DONE = {
     "drop": "dropped",
     "overflow": "queue full: dropped",
@@ -72,7 +77,8 @@ class Happening:
     ``kind`` is call, return, packet, decision, state, event or step. ``host`` is whose column it is in, "" that of nobody. ``text``
     is short, ``told`` whole. ``until`` is when a call returned (None: it never did, 0: this is no call). ``alike`` is the same for
     those that may be folded together, and empty for what is never folded; ``size`` is a packet's payload in bytes. ``tone`` is
-    "bad" for errors and drops, "state" with a state's name in ``state``. ``step`` is the number of the scenario's step, from 1.
+    "bad" for errors and drops; ``state`` is a TCP state's name. ``step`` is the number of the scenario's step, from 1. ``covers``
+    are all observations that it stands for, ``started`` is the one at which a call began.
     """
 
     index: int
@@ -89,6 +95,7 @@ class Happening:
     step: int = 0
     hop: Hop | None = None
     covers: tuple[int, ...] = ()
+    started: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +120,7 @@ def happenings_of(timeline: Timeline, *, marked: Collection[int] = ()) -> Happen
     found.sort(key=lambda one: (one.time, one.index))
     seen = timeline.observations
     return Happenings(
-        shown=tuple(_together(found, marked)),
+        shown=tuple(_together(found)),
         hops=hops,
         identities=identities,
         connections=owners,
@@ -122,20 +129,18 @@ def happenings_of(timeline: Timeline, *, marked: Collection[int] = ()) -> Happen
     )
 
 
-def _together(found: list[Happening], marked: Collection[int]) -> Iterator[Happening]:
+def _together(found: list[Happening]) -> Iterator[Happening]:
     """A call that nothing came between and its return is one line; the return is where it is marked."""
     skip = False
     for one, following in zip(found, [*found[1:], None], strict=True):
         if skip:
             skip = False
             continue
-        skip = (
-            following is not None and one.kind == "call" and following.kind == "return" and following.covers[:1] == one.covers[:1]
-        )
+        skip = following is not None and one.kind == "call" and following.kind == "return" and following.started == one.started
         if skip and following is not None:
             told = f"{one.told} {following.told}"
-            index = following.index if following.index in marked else one.index
-            yield replace(one, index=index, text=f"{one.text} {following.text}", told=told, tone=following.tone)
+            covers = (*one.covers, *following.covers)
+            yield replace(one, text=f"{one.text} {following.text}", told=told, tone=following.tone, covers=covers)
         else:
             yield one
 
@@ -149,8 +154,8 @@ class _Telling:
         self._lines = Lines(timeline)
         self._hops = hops
         self._identities = identities
-        ends = [{(one.seen.headers.source, one.seen.headers.sport), (one.seen.headers.target, one.seen.headers.dport)} for one in hops.hops]
-        self._one_connection = all(one == ends[0] for one in ends)
+        ports = {frozenset((one.seen.headers.sport, one.seen.headers.dport)) for one in hops.hops}
+        self._one_connection = len(ports) < 2
 
     def calls(self) -> Iterator[Happening]:
         returned = {(one.process, one.id): (i, one) for i, one in enumerate(self._observations) if isinstance(one, CallReturned)}
@@ -171,7 +176,8 @@ class _Telling:
                     until=after.time if after is not None else None,
                     alike=alike,
                     step=seen.step + 1,
-                    covers=(index, at),
+                    covers=(index,),
+                    started=index,
                 )
                 if after is not None:
                     text, bad = printable(_result(after)), bool(after.errno or after.signal)
@@ -184,13 +190,16 @@ class _Telling:
                         told=f"{who}{after.call}() = {text}",
                         alike=alike,
                         tone="bad" if bad else "",
-                        covers=(index, at),
+                        covers=(at,),
+                        started=index,
                     )
 
     def _system_call(self, index: int, seen: SystemCall) -> Iterator[Happening]:
-        text = self._lines.line(index)
+        told = self._lines.line(index)
+        text = printable(process_line(seen).replace(f"{seen.program}[{seen.pid}] ", f"{seen.program}: ", 1))
         call, _, gave = text.rpartition(") ")
-        alike = ("call", seen.host, seen.call) if seen.call in _TRANSFERS and seen.returned and not seen.errno else ()
+        ordinary = seen.returned and not seen.errno and seen.call in _TRANSFERS
+        alike = ("call", seen.host, seen.call) if ordinary or not (seen.inode or seen.made) else ()
         until = seen.time if seen.returned else None
         yield Happening(
             index=index,
@@ -198,10 +207,11 @@ class _Telling:
             kind="call",
             host=seen.host,
             text=f"{call})",
-            told=text,
+            told=told,
             until=until,
             alike=alike,
-            covers=(index, index),
+            covers=(index,),
+            started=index,
         )
         yield Happening(
             index=index,
@@ -209,10 +219,11 @@ class _Telling:
             kind="return",
             host=seen.host,
             text=gave,
-            told=text,
+            told=told,
             alike=alike,
             tone="bad" if seen.errno and seen.errno not in ("EAGAIN", "EINPROGRESS") else "",
-            covers=(index, index),
+            covers=(index,),
+            started=index,
         )
 
     def packets(self) -> Iterator[Happening]:
@@ -242,8 +253,9 @@ class _Telling:
             words += [flags_text(headers.flags), f"seq {numbers.seq}"]
             words += [f"ack {numbers.ack}"] if numbers.ack is not None else []
             words += [f"len {headers.length}"] if headers.length else []
-            options = [one for one in headers.options if one[0] == "sack" or ("S" in headers.flags and one[0] not in ("nop", "TS"))]
+            options = [one for one in headers.options if "S" in headers.flags and one[0] not in ("nop", "TS")]
             words += [f"<{options_text(options)}>"] if options else []
+            words += [f"<sack {_relative(value, hop)}>" for name, value in headers.options if name == "sack"]
         elif headers.type is not None:
             words += [headers.protocol, f"type {headers.type}" + (f" code {headers.code}" if headers.code else "")]
         else:
@@ -268,7 +280,24 @@ class _Telling:
                     pass
                 case _ if isinstance(seen, _EVENTS) or (index in marked and index not in packets):
                     told = self._lines.line(index)
-                    yield Happening(index=index, time=seen.time, kind="event", host=seen.host, text=told, told=told)
+                    text = printable(self._event(index, seen) or told)
+                    alike = ("event", "of", "processes") if isinstance(seen, _LIFE) else ()
+                    yield Happening(index=index, time=seen.time, kind="event", host=seen.host, text=text, told=told, alike=alike)
+
+    def _event(self, index: int, seen: AnyObservation) -> str:
+        """The commonest events without what the column, the lane or the packet beside them tells."""
+        name = socket_name(self._identities.socket(index))
+        who = f"{name}: " if name else ""
+        match seen:
+            case Reset():
+                return f"{who}RST {seen.direction}" + (f": {seen.reason}" if seen.reason else "")
+            case Retransmission():
+                return f"{who}retransmits the {seen.what}"
+            case SocketError():
+                return f"{who}error {seen.errno}"
+            case PacketDropped():
+                return f"{seen.interface or 'kernel'} drops it: {seen.reason}" if seen.data else ""
+        return ""
 
     def _decision(self, index: int, seen: Decision) -> Happening:
         hop = self._hops.decided.get(index)
@@ -303,7 +332,6 @@ def _states(owners: tuple[tuple[Socket | None, RfcConnection], ...]) -> Iterator
                 host=connection.host,
                 text=name,
                 told=f"{name or 'socket'}: {one.old} to {one.new}",
-                tone="state",
                 state=one.new,
                 covers=one.observed,
             )
@@ -317,6 +345,13 @@ def socket_name(socket: Socket | None) -> str:
         return printable(socket.names[0].removeprefix(f"{socket.host}.").removeprefix(f"{socket.host}/"))
     held = next((one for one in socket.holdings), None)
     return "" if held is None else f"fd {held.fd}"
+
+
+def _relative(blocks: str, hop: Hop) -> str:
+    """SACK blocks (RFC 2018 §3) counted as the acknowledgement beside them is."""
+    headers, numbers = hop.seen.headers, hop.seen.numbers
+    zero = (headers.ack or 0) - (numbers.ack or 0)
+    return re.sub(r"\d+", lambda found: str((int(found[0]) - zero) % 2**32), blocks)
 
 
 def _as_written(seen: CallStarted) -> str:

@@ -70,8 +70,8 @@ def _sockets(happenings: Happenings) -> Iterator[_Found]:
         connections = states.get(socket.number, [])
         if not connections and not socket.holdings:
             continue
-        began = [one.began for one in socket.holdings] + [one.transitions[0].time for one in connections]
-        yield _lane(socket, socket.host, connections, min(began), "", happenings.identities)
+        times = [one.began for one in socket.holdings] + [one.transitions[0].time for one in connections]
+        yield _lane(socket, socket.host, connections, min(times), "", happenings.identities)
 
 
 def _lane(

@@ -6,7 +6,7 @@ seconds stand on one page. It does not know how anything is drawn.
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netlab.report.html.folding import Fold, Part
@@ -15,12 +15,14 @@ __all__ = ["Axis", "Column", "Columns", "Row", "axis_of", "columns_of"]
 
 ROW = 24.0
 _TOP = 8.0
-GUTTER = 92.0
+GUTTER = 88.0
 LANE = 17.0
-_TEXT = 306.0
-_WIRE = 400.0
-_NARROW_WIRE = 330.0
+_TEXT = 272.0
+_ALONE = 640.0
+_WIRES = {2: 392.0, 3: 310.0}
+_SHORTEST = 256.0
 _LANES = 6
+_BEYOND = 80.0
 _PAUSE = 5_000_000
 """From so many ns on, a time in which nothing happens takes room of its own."""
 
@@ -45,19 +47,19 @@ class Axis:
     _places: tuple[float, ...]
 
     def y(self, time: int) -> float:
-        """Where a time stands, in between the rows around it; before the first at the top, after the last at the bottom."""
+        """Where a time stands, in between the rows around it; one before the first or after the last is out of sight."""
         at = bisect_right(self._times, time)
         if at == 0:
-            return self.top
+            return self.top - _BEYOND
         if at == len(self._times):
-            return self.bottom if time > self._times[-1] else self._places[-1]
+            return self.bottom + _BEYOND if time > self._times[-1] else self._places[-1]
         before, after = self._times[at - 1], self._times[at]
         share = (time - before) / (after - before)
         return self._places[at - 1] + share * (self._places[at] - self._places[at - 1])
 
 
-def axis_of(parts: Iterable[Part], *, top: float = 0.0) -> Axis:
-    """Place the rows one below the other."""
+def axis_of(parts: Iterable[Part], *, top: float = 0.0, end: int | None = None) -> Axis:
+    """Place the rows one below the other; ``end`` is the last time (ns) that is to be on the axis."""
     rows: list[Row] = []
     anchors: list[tuple[int, float]] = []
     y, last = top + _TOP, None
@@ -74,6 +76,8 @@ def axis_of(parts: Iterable[Part], *, top: float = 0.0) -> Axis:
             anchors.append((first, middle))
         y += ROW
         last = until
+    if end is not None and anchors and end > max(time for time, _ in anchors):
+        anchors.append((end, y + _TOP - 2))
     times, places = _increasing(anchors)
     return Axis(rows=tuple(rows), top=top, bottom=y + _TOP, _times=times, _places=places)
 
@@ -126,9 +130,13 @@ class Columns:
         return (min(xs) + max(xs)) / 2 if xs else self.width / 2
 
 
-def columns_of(names: Sequence[str], lanes: Mapping[str, int]) -> Columns:
-    """The columns of these hosts, with so many lanes each: the first has its words on the left, all others on the right."""
+def columns_of(names: Sequence[str], lanes: Mapping[str, int], talking: Collection[str]) -> Columns:
+    """The columns of these hosts, with so many lanes each: the first has its words on the left, all others on the right.
+
+    Those that are ``talking`` have words of their own, for which the wire on their right has to be longer.
+    """
     found: dict[str, Column] = {}
+    wire = _WIRES.get(len(names), _SHORTEST)
     x = GUTTER
     for at, name in enumerate(names):
         several = min(lanes.get(name, 0), _LANES)
@@ -137,10 +145,10 @@ def columns_of(names: Sequence[str], lanes: Mapping[str, int]) -> Columns:
         if at == 0 and not last:
             life = x + _TEXT + wide
             found[name] = Column(name=name, x=life, side=-1, lanes=several, text=x, width=_TEXT)
-            x = life + (_WIRE if len(names) == 2 else _NARROW_WIRE)
-        else:
-            life = x + (12 if at == 0 else 0)
-            width = _TEXT if not last else (640.0 if at == 0 else _TEXT + 20)
-            found[name] = Column(name=name, x=life, side=1, lanes=several, text=life + wide, width=width)
-            x = life + wide + (width if last else max(_NARROW_WIRE - 60, 0))
-    return Columns(by_name=found, width=max(x, GUTTER + 600) + 8)
+            x = life + wire
+            continue
+        width = _TEXT if not last else _ALONE if at == 0 else _TEXT + 20
+        life = x + (12 if at == 0 else 0)
+        found[name] = Column(name=name, x=life, side=1, lanes=several, text=life + wide, width=width)
+        x = life + (wide + width if last or name in talking else wire)
+    return Columns(by_name=found, width=max(x, GUTTER + _ALONE) + 8)

@@ -46,24 +46,80 @@ AGAIN = ["bind(s, 127.0.0.1:0)", "bind(s, 127.0.0.1:7000)", "bind(s, 127.0.0.1:0
 _ADDRESSES = ("0.0.0.0", "127.0.0.1", "127.0.0.2", "[::]", "[::] only", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]")
 
 
-def _beside(first: str, second: str, kind: str, *options: str) -> list[str]:
-    """Whether the second address can be had beside the first, on one port."""
+def _beside(kind: str, *options: str) -> list[str]:
+    """Whether one address can be had beside another, on one port, for every two of them; each two have a port of their own."""
     steps = []
-    for name, text in (("a", first), ("b", second)):
-        address, _, only = text.partition(" ")
-        steps.append(f"{name} = socket({'AF_INET6' if '[' in address else 'AF_INET'}, {kind}, 0)")
-        steps += [f"setsockopt({name}, SOL_SOCKET, {option}, 1)" for option in options]
-        if only:
-            steps.append(f"setsockopt({name}, IPPROTO_IPV6, IPV6_V6ONLY, 1)")
-        steps.append(f"bind({name}, {address}:7000)")
-    return [*steps, "getsockname(b)"]
+    for port, pair in enumerate(product(_ADDRESSES, repeat=2), start=7000):
+        for name, text in zip("ab", pair, strict=True):
+            address, _, only = text.partition(" ")
+            steps.append(f"{name} = socket({'AF_INET6' if '[' in address else 'AF_INET'}, {kind}, 0)")
+            steps += [f"setsockopt({name}, SOL_SOCKET, {option}, 1)" for option in options]
+            if only:
+                steps.append(f"setsockopt({name}, IPPROTO_IPV6, IPV6_V6ONLY, 1)")
+            steps.append(f"bind({name}, {address}:{port})")
+        steps += ["getsockname(b)", "close(a)", "close(b)"]
+    return steps
 
 
 BESIDE = {
-    f"{first} and {second}, {kind} {options}": _beside(first, second, kind, *options)
-    for first, second in product(_ADDRESSES, repeat=2)
+    f"{kind} {options}": _beside(kind, *options)
     for kind in ("SOCK_STREAM", "SOCK_DGRAM")
-    for options in ((), ("SO_REUSEADDR",), ("SO_REUSEPORT",))
+    for options in ((), ("SO_REUSEADDR",), ("SO_REUSEPORT",), ("SO_REUSEADDR", "SO_REUSEPORT"))
+}
+
+
+def _ports(one: str, two: str, three: str) -> dict[str, list[str]]:
+    """Who keeps a port when: listeners, connections, accepted ones, TIME-WAIT, sockets that were refused or taken apart.
+
+    The three are options of the listener (or first socket), of the client (or second), and of the one that comes last.
+    """
+
+    def made(name: str, option: str, kind: str = "SOCK_STREAM") -> list[str]:
+        return [f"{name} = socket(AF_INET, {kind}, 0)", *([f"setsockopt({name}, SOL_SOCKET, {option}, 1)"] if option else [])]
+
+    connected = [*made("l", one), "bind(l, 127.0.0.1:7000)", "listen(l, 5)", *made("c", two), "connect(c, @l)", "a = accept(l)",
+                 *made("t", three)]  # fmt: skip
+    first, second, udp = made("s", one), made("t", two), "SOCK_DGRAM"
+    return {
+        "of a client": [*connected, "bind(t, @c)"],
+        "of a client, anywhere": [*connected, "bind(t, @c:any4)", "listen(t, 1)"],
+        "of an accepted one": [*connected, "close(l)", "bind(t, @a)", "listen(t, 1)"],
+        "of TIME-WAIT": [*connected, "close(l)", "close(a)", "recv(c, buf(1))", "close(c)", "bind(t, 127.0.0.1:7000)"],
+        "of a client's TIME-WAIT": [*connected, "B = addr(c)", "close(c)", "recv(a, buf(1))", "close(a)", "bind(t, @B)"],
+        "of FIN-WAIT-2": [*connected, "close(l)", "close(a)", "bind(t, 127.0.0.1:7000)"],
+        "two listeners": [*first, "bind(s, 127.0.0.1:7000)", *second, "bind(t, 127.0.0.1:7000)", "listen(s, 1)", "listen(t, 1)",
+                          *made("u", three), "bind(u, 0.0.0.0:7000)", "listen(u, 1)"],
+        "an option taken back": [*first, "bind(s, 127.0.0.1:7000)", "setsockopt(s, SOL_SOCKET, SO_REUSEADDR, 0)", *second,
+                                 "bind(t, 127.0.0.1:7000)"],
+        "refused": [*made("c", two), "connect(c, 127.0.0.1:9)", "getsockname(c)", "bind(c, 127.0.0.1:7000)", "getsockname(c)",
+                    *made("t", three), "bind(t, @c)"],
+        "refused with a port": [*made("c", two), "bind(c, 127.0.0.1:7000)", "connect(c, 127.0.0.1:9)", "getsockname(c)",
+                                "bind(c, 127.0.0.1:7001)", *made("t", three), "bind(t, @c)"],
+        "taken apart": [*connected, "connect(c, unspec)", "getsockname(c)", "bind(c, 127.0.0.1:7003)", "connect(a, unspec)",
+                        "getsockname(a)", "bind(a, 127.0.0.1:7000)", "getsockname(a)"],
+        "of listen()": [*made("l", one), "listen(l, 1)", "getsockname(l)", *made("t", three), "bind(t, @l)", "bind(t, @l:v4)"],
+        "of UDP": [*made("s", one, udp), "bind(s, 0.0.0.0:7000)", "connect(s, 127.0.0.1:9)", "getsockname(s)", *made("t", two, udp),
+                   "bind(t, 127.0.0.2:7000)", *made("u", three, udp), "bind(u, 127.0.0.1:7000)", "connect(s, unspec)",
+                   "getsockname(s)"],
+        "of UDP, chosen": [*made("s", one, udp), "connect(s, 127.0.0.1:9)", "getsockname(s)", *made("t", two, udp), "bind(t, @s)",
+                           'sendto(s, "x", 0, 127.0.0.1:9)', *made("u", three, udp), 'sendto(u, "x", 0, 127.0.0.1:9)',
+                           "getsockname(u)", "bind(u, 127.0.0.1:0)", "getpeername(s)"],
+        "of a client that named no address": [
+            *[step.replace("AF_INET,", "AF_INET6,") for step in [*made("l", one), *made("c", two)]], "bind(l, [::]:7000)",
+            "listen(l, 5)", "bind(c, [::]:7001)", "connect(c, [::1]:7000)", "a = accept(l)", "close(l)", *made("t", three), "bind(t, 0.0.0.0:7001)",
+            "bind(t, 0.0.0.0:7000)", "bind(t, 127.0.0.1:7001)", *made("u", three), "bind(u, 127.0.0.6:7000)"],
+        "of another user": [*made("s", one), "bind(s, 127.0.0.1:7000)", "seteuid(65534)", *made("t", two),
+                            "bind(t, 127.0.0.1:7000)", "seteuid(0)", *made("v", three), "bind(v, 127.0.0.1:7000)"],
+        "of a device": [*first, 'setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo")', "bind(s, 127.0.0.1:7000)", *second,
+                        "bind(t, 127.0.0.1:7000)"],
+    }  # fmt: skip
+
+
+_A, _P = "SO_REUSEADDR", "SO_REUSEPORT"
+PORTS = {
+    f"{what}: {options}": steps
+    for options in (("", "", ""), (_A, "", _A), (_A, _A, _A), (_P, _P, _P), ("", _A, _A))
+    for what, steps in _ports(*options).items()
 }
 
 UNIX = {
@@ -235,7 +291,9 @@ def test_which_names_can_be_had_beside_which(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "tables", [UNIX, DESCRIPTORS, PIPES, PATHS, PROCESSES], ids=("unix", "descriptors", "pipes", "paths", "processes")
+    "tables",
+    [PORTS, UNIX, DESCRIPTORS, PIPES, PATHS, PROCESSES],
+    ids=("ports", "unix", "descriptors", "pipes", "paths", "processes"),
 )
 def test_sequences(tables: dict[str, list[str]], tmp_path: Path) -> None:
     assert disagreements(tables, tmp_path) == {}

@@ -5,15 +5,17 @@ Control messages of IP are not modelled.
 """
 
 import struct
+from collections.abc import Iterable
 
 import msgspec
 
 from netlab.model.sockets.arguments import Data
 from netlab.model.sockets.messages import Free
-from netlab.model.sockets.outcomes import Exactly, Out
-from netlab.model.sockets.rules import Rule, fails, unmodelled
+from netlab.model.sockets.objects import Socket
+from netlab.model.sockets.outcomes import Exactly, Out, Outcome
+from netlab.model.sockets.rules import UNIX, Rule, fails, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.model.sockets.unix import reaches, released
+from netlab.model.sockets.unix import autobound, held, reached_by, released
 from netlab.model.sockets.world import Descriptor, World
 from netlab.notation.constants import constant
 from netlab.notation.pattern import pattern
@@ -23,7 +25,8 @@ _HEADER = struct.Struct("=Qii")
 _ROOM = 512
 """How much room for control messages a call has that names none (netlab/workload/layouts.py)."""
 _MOST_RIGHTS = 253  # SCM_MAX_FD in include/net/scm.h
-_CREDENTIALS_SPACE = 32
+_CREDENTIALS, _CREDENTIALS_SPACE = 28, 32
+"""CMSG_LEN and CMSG_SPACE of struct ucred (cmsg(3))."""
 _CTRUNC = constant("MSG_CTRUNC")
 _PASSCRED = (constant("SOL_SOCKET"), constant("SO_PASSCRED"))
 _MORE_CONTROL = tuple(
@@ -83,10 +86,9 @@ def _not_open(s: Situation) -> bool:
     return any(number not in s.process.table for number in _numbers(s))
 
 
-def _circle(s: Situation) -> bool:
-    """Whether the receiver is passed to itself, if only by way of others."""
-    numbers = [number for number in _numbers(s) if number in s.process.table]
-    return any(reaches(s.world, s.process.table[number].description, s.socket.peer) for number in numbers if number is not None)
+def in_circle(s: Situation) -> bool:
+    """Whether the peer may have been lost: it was passed to itself, and no process has it any more."""
+    return bool(s.socket.note.get("circle")) and s.socket.peer != 0 and not held(s.world, s.socket.peer)
 
 
 def _claimed(s: Situation) -> tuple[int | str, ...]:
@@ -124,7 +126,6 @@ def control_rules(call: str, kinds: tuple[str, ...]) -> tuple[Rule, ...]:
               kinds=kinds),
         fails(f"sendmsg.{of}-right-not-open", "EBADF", _not_open, "a descriptor to be passed is not open", "unix(7), SCM_RIGHTS",
               kinds=kinds),
-        unmodelled(f"sendmsg.{of}-circle", _circle, "when the kernel finds circles of passed sockets is not modelled", kinds=kinds),
         fails(f"sendmsg.{of}-forged", "EPERM", _forged, "an unprivileged process sends no other's credentials",
               "unix(7) EPERM; scm_check_creds() in net/core/scm.c", kinds=kinds),
         unmodelled(f"sendmsg.{of}-other-process", _other_process, "whether there is such a process is not known", kinds=kinds),
@@ -136,8 +137,18 @@ def descriptions_sent(s: Situation) -> tuple[int, ...]:
     return tuple(s.process.table[number].description for number in _numbers(s) if number is not None)
 
 
-def in_flight(world: World, descriptions: tuple[int, ...]) -> None:
-    """One reference more to each, in a world that has just been copied: a descriptor in flight keeps what it refers to."""
+def in_flight(world: World, descriptions: tuple[int, ...], receiver: int = 0) -> None:
+    """One reference more to each, in a world that has just been copied: a descriptor in flight keeps what it refers to.
+
+    Where ``receiver`` is passed to itself, if only by way of others, all that this may hold up are marked.
+    """
+    passed = set().union(*(reached_by(world, description) for description in descriptions)) if receiver else set()
+    if receiver in passed:
+        for number in passed:
+            one = world.objects.get(number)
+            peer = world.objects.get(one.peer) if isinstance(one, Socket) else None
+            if isinstance(one, Socket) and isinstance(peer, Socket):
+                world.objects[one.peer] = msgspec.structs.replace(peer, note={**peer.note, "circle": True})
     for description in descriptions:
         old = world.descriptions[description]
         world.descriptions[description] = msgspec.structs.replace(old, references=old.references + 1)
@@ -156,6 +167,20 @@ def wants_credentials(s: Situation) -> bool:
     return bool(s.socket.options.get(_PASSCRED))
 
 
+def named_by_then(rule: Rule) -> Rule:
+    """The rule of a moment at which a sender that asks for credentials has a name, whatever comes of the call."""
+    if rule.category == "unmodelled":
+        return rule
+    first = rule.gives
+
+    def gives_named(s: Situation) -> Iterable[Outcome]:
+        for outcome in first(s):
+            world = autobound(outcome.world, s.socket_id) if wants_credentials(s) else outcome.world
+            yield msgspec.structs.replace(outcome, world=world)
+
+    return msgspec.structs.replace(rule, gives=gives_named)
+
+
 def received(s: Situation, world: World, descriptions: tuple[int, ...], *, peeked: bool) -> Received:
     """The receiver gets new descriptors, the lowest free ones, as many as there is room for; the others are closed
     (scm_detach_fds() in net/core/scm.c). A peek leaves those in flight where they are."""
@@ -167,6 +192,7 @@ def received(s: Situation, world: World, descriptions: tuple[int, ...], *, peeke
             flags = _CTRUNC
         return Received(world=_let_go(world, descriptions, peeked), seen=Exactly({}), flags=flags)
     if credentials:
+        flags = _CTRUNC if room < _CREDENTIALS else 0
         room -= _CREDENTIALS_SPACE
     fitting = max((room - _HEADER.size) // 4, 0)
     world = world.copy()
@@ -214,6 +240,13 @@ def _room(s: Situation) -> int | None:
         case Data(many):
             return many
     return None
+
+
+def circle_rule(call: str) -> Rule:
+    """What a call about a connection whose peer may be lost in a circle gives."""
+    return unmodelled(
+        f"{call}.unix-circle", in_circle, "when the kernel finds circles of passed sockets is not modelled", kinds=UNIX
+    )
 
 
 RULES: tuple[Rule, ...] = ()

@@ -158,6 +158,8 @@ def _to_read_file(s: Situation) -> Iterable[Outcome]:
 def _unsent(s: Situation) -> Iterable[Outcome]:
     """What the peer has not acknowledged, a FIN included; acknowledgements may be late, and of UNIX sockets it counts buffers."""
     one = s.socket
+    if one.kind == "tcp" and one.state == "CLOSED" and one.note.get("used"):
+        return _value(s, Anything())  # what the connection left in its counters
     if one.kind == "tcp":
         sent = s.outgoing.sent + (1 if s.outgoing.end else 0)
         return _value(s, _between(0, sent if one.state not in ("SYN-SENT", "SYN-RECEIVED", "CLOSED") else 0))

@@ -45,6 +45,7 @@ _LONGEST4, _LONGEST6, _OVERFLOW = 65507, 65527, 0xFFFF
 """65535 less the headers of IPv4 and UDP (RFC 791, RFC 768); less UDP's alone over IPv6 (RFC 8200)."""
 _SHORT4, _SHORT6 = 16, 24
 _UNSPEC = constant("AF_UNSPEC")
+_CORK = (constant("IPPROTO_UDP"), constant("UDP_CORK"))
 _BROADCAST = (constant("SOL_SOCKET"), constant("SO_BROADCAST"))
 
 
@@ -215,8 +216,7 @@ def _unreachable(s: Situation) -> bool:
     if is_group(where.host) or is_link_local(where.host):
         return not from_somewhere(s, where.host)
     if where.host == "255.255.255.255":
-        local = s.socket.local
-        return local is None or local.host in ("0.0.0.0", "::")
+        return not from_somewhere(s, where.host)
     return not is_broadcast(s.host, where.host) and not reached(s.host, where.host)
 
 
@@ -370,11 +370,28 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
+# setsockopt(UDP_CORK, 0)
+
+
+def _uncorks(s: Situation) -> bool:
+    chosen = s.number("level"), s.number("option")
+    return "cork" in s.socket.note and chosen == _CORK and s.args.get("value") == 0 and s.args.get("length") in (None, 4)
+
+
+def _uncorking(s: Situation) -> Iterable[Outcome]:
+    cork = _corked(s)
+    assert cork is not None
+    one = msgspec.structs.replace(s.socket, options={**s.socket.options, _CORK: 0})
+    for world in pushed(uncorked(s.world.with_object(s.socket_id, one), s.socket_id), s.socket_id, cork[1], cork[0]):
+        yield Outcome(kind="returns", world=world)
+
+
 ARRIVES = {"udp": arrived}
 
 RULES: tuple[Rule, ...] = (
     *(rule for call in SENDS for rule in _sending_rules(call)),
     *RECEIVING,
+    gives("setsockopt.udp-uncorked", _uncorking, "what was kept back is sent", "udp(7), UDP_CORK", when=_uncorks, kinds=_KINDS),
     *connect_rules(_KINDS, "udp"),
     *shutdown_rules(_KINDS, "udp"),
     *accept_errors("udp", _KINDS),

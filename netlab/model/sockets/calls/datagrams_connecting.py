@@ -48,6 +48,11 @@ def failing(errno: str) -> Callable[[Situation], Iterable[Outcome]]:
     return gives_error
 
 
+def _keeps_back(s: Situation) -> bool:
+    """Whether a datagram waits for more: connect() overwrites where it goes (struct inet_cork)."""
+    return "cork" in s.socket.note
+
+
 def _dissolves(s: Situation) -> bool:
     return length_in(s) >= 2 and address_in(s).family == _UNSPEC
 
@@ -148,6 +153,7 @@ def connect_rules(kinds: tuple[str, ...], of: str) -> tuple[Rule, ...]:
         return fails(f"connect.{of}-{what}", errno, when, says, source, kinds=kinds, gives=failing(errno))
 
     return (
+        unmodelled(f"connect.{of}-kept", _keeps_back, "where a datagram that is kept back goes then is not modelled", kinds=kinds),
         fails(f"connect.{of}-no-family", "EINVAL", _no_family, "the address is too short to have a family", "inet_dgram_connect()",
               kinds=kinds),
         gives(f"connect.{of}-dissolved", _dissolving, "AF_UNSPEC takes the peer away, and the name that bind() did not give",

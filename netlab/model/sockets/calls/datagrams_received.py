@@ -16,10 +16,10 @@ from netlab.model.sockets.messages import (
     pending_error,
     size,
     unreadable,
+    unwritable_to,
     waiting,
     waits_never,
 )
-from netlab.model.sockets.objects import Datagram
 from netlab.model.sockets.outcomes import Out, Outcome
 from netlab.model.sockets.rules import Rule, always, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
@@ -85,15 +85,17 @@ def _giving(s: Situation) -> Iterable[Outcome]:
 def _copies_nowhere(s: Situation) -> bool | None:
     if not unreadable(s):
         return False
-    messages: tuple[Datagram, ...] = tuple(s.socket.queue[index] for index in takeable(s.socket.queue))
-    if not any(message.size for message in messages):
+    hits = [unwritable_to(s, s.socket.queue[index].size) for index in takeable(s.socket.queue)]
+    if not any(hits):
         return False
-    return _waits(s)
+    return _waits(s) if all(hits) else None
 
 
 def _losing(s: Situation) -> Iterable[Outcome]:
     # The datagram is out of the queue by then, unless it was only to be looked at.
     for index in takeable(s.socket.queue):
+        if not unwritable_to(s, s.socket.queue[index].size):
+            continue
         yield msgspec.structs.replace(_taken(s, index), kind="fails", errno="EFAULT", value=0, out=None, learn=None)
 
 

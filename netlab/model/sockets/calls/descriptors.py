@@ -19,6 +19,7 @@ from netlab.notation.constants import constant
 _CLOEXEC, _ASYNC, _DIRECT = constant("O_CLOEXEC"), constant("O_ASYNC"), constant("O_DIRECT")
 _SETTABLE = constant("O_APPEND") | constant("O_NONBLOCK") | _DIRECT | constant("O_NOATIME")
 _SIGNALS = 64
+_MOST_PROCESSES = 1 << 22  # PID_MAX_LIMIT, proc(5)
 _PIPE_SIZE = 65536  # pipe(7)
 _COMMANDS = {name: constant(name) for name in ("F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL", "F_SETFL", "F_GETOWN", "F_SETOWN",
                                                "F_GETSIG", "F_SETSIG", "F_DUPFD_CLOEXEC")}  # fmt: skip
@@ -181,11 +182,19 @@ def _owner_told(s: Situation) -> Iterable[Outcome]:
     return _plain(s, s.description.owner or 0)
 
 
-def _owner_set(s: Situation) -> Iterable[Outcome]:
+def _no_group(s: Situation) -> bool:
+    return _command(s) == _COMMANDS["F_SETOWN"] and s.number("argument") == -(1 << 31)
+
+
+def _no_process(s: Situation) -> bool | None:
     wanted = s.number("argument")
-    yield from _plain(s, 0, _described(s, owner=wanted))
-    if wanted:  # whether there is such a process is not known
-        yield Outcome(kind="fails", errno="ESRCH", world=s.world)
+    if _command(s) != _COMMANDS["F_SETOWN"] or wanted in (0, s.process.number):
+        return False
+    return True if abs(wanted) >= _MOST_PROCESSES else None
+
+
+def _owner_set(s: Situation) -> Iterable[Outcome]:
+    return _plain(s, 0, _described(s, owner=s.number("argument")))
 
 
 def _pipe_size(s: Situation) -> bool:
@@ -241,6 +250,8 @@ RULES: tuple[Rule, ...] = (
     unmodelled("fcntl.owner-unknown", _no_owner_known, "who owns it is not known"),
     gives("fcntl.getown", _owner_told, "who gets SIGIO and SIGURG, 0 for nobody", "POSIX.1-2024 fcntl() F_GETOWN",
           when=_command_is("F_GETOWN")),
+    fails("fcntl.no-group", "EINVAL", _no_group, "the least number is no group's", "f_setown() in fs/fcntl.c"),
+    fails("fcntl.no-process", "ESRCH", _no_process, "there is no such process or group", "POSIX.1-2024 fcntl() ESRCH"),
     gives("fcntl.setown", _owner_set, "this process or group gets SIGIO and SIGURG", "POSIX.1-2024 fcntl() F_SETOWN",
           when=_command_is("F_SETOWN")),
     fails("fcntl.bad-signal", "EINVAL", _bad_signal, "there is no such signal", "fcntl(2) F_SETSIG EINVAL"),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from netlab.model.sockets.calls.ready import ready
-from netlab.model.sockets.objects import Epoll, Pipe, Socket
+from netlab.model.sockets.objects import Epoll, Flow, Pipe, Socket
 from netlab.model.sockets.outcomes import Seen
 from netlab.model.sockets.world import World
 from netlab.notation.constants import combined, constant, flag_names
@@ -47,32 +47,47 @@ def watched(world: World, epoll: Epoll) -> list[Item] | None:
             continue
         sure = bool(must)
         if events & _EDGE and key in epoll.told:
-            before = epoll.told[key]
-            now = looks(world, description.object)
+            before, now = epoll.told[key], looks(world, description.object)
             if before == now:
                 continue
-            sure = False
+            sure = sure and _came(before, now)
         found.append(Item(key, data, must, may, sure))
     return found
 
 
-def looks(world: World, number: int) -> Any:
-    """What of an object changes whenever those who wait for it are woken."""
+class Look(msgspec.Struct, frozen=True):
+    """What of an object changes whenever those who wait for it are woken: what came in, and the rest.
+
+    ``came`` are numbers that only grow as something comes that wakes readers.
+    """
+
+    came: tuple[int, ...] = ()
+    rest: Any = None
+
+
+def looks(world: World, number: int) -> Look:
+    """How an object looks now."""
     one = world.objects[number]
     if isinstance(one, Socket):
         connection = world.connections.get(one.connection)
         flows = connection.flows if connection is not None else ()
-        counted = tuple((flow.sent, flow.arrived, flow.read, flow.end, flow.ended) for flow in flows)
+        incoming = flows[1 if connection is not None and connection.ends[0] == number else 0] if flows else Flow()
         peer = world.objects.get(one.peer) if one.peer else None
         taken = len(peer.queue) if isinstance(peer, Socket) else 0
-        return one.state, one.error, one.shut_read, one.shut_write, one.accepting, one.queue, taken, counted
+        came = (incoming.arrived, len(one.queue), len(one.accepting), one.shut_read, bool(one.error))
+        return Look(came, (one.state, one.error, one.shut_read, one.shut_write, one.accepting, one.queue, taken, flows))
     if isinstance(one, Pipe):
         other = world.objects.get(one.other)
         flow = other.flow if one.writes and isinstance(other, Pipe) else one.flow
-        return flow.sent, flow.read, other is None
+        return Look(() if one.writes else (flow.arrived, other is None), (flow, other is None))
     if isinstance(one, Epoll):
-        return tuple(one.watched), tuple(one.told.items())
-    return None
+        return Look((), (tuple(one.watched), tuple(one.told.items())))
+    return Look()
+
+
+def _came(before: Look | None, now: Look) -> bool:
+    """Whether something came that surely woke whoever waits."""
+    return before is not None and any(new > old for old, new in zip(before.came, now.came, strict=False))
 
 
 def delivered(world: World, number: int, keys: tuple[Key, ...], *, sure: bool = True) -> World:

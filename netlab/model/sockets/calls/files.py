@@ -138,6 +138,7 @@ RULES: tuple[Rule, ...] = (
         fails(f"{call}.no-space", "ENOSPC", _no_space, "the device is always full", "full(4)", kinds=("file",)),
         gives(f"{call}.swallowed", _swallowed, "everything is taken, and lost", "null(4)", kinds=("file",)),
     )),
+    unmodelled("lseek.directory", _is_directory, "how far a directory goes is not modelled", kinds=("file",)),
     gives("lseek.device", no_effect, "the position is always 0", "null_lseek() in drivers/char/mem.c", kinds=("file",)),
     fails("fstat.pointer", "EFAULT", _bad_status, "the buffer cannot be written", "fstat(2) EFAULT"),
     gives("fstat.told", _status, "what kind of file it is", "POSIX.1-2024 fstat()"),

@@ -1,4 +1,4 @@
-"""bind(), getsockname(), getpeername(): what a socket's own name is and its peer's, and which names a socket may have.
+"""bind(): which names a socket may have, of TCP, UDP and raw sockets; with what unix_naming.py and asking_names.py have of names.
 
 The order is Linux': the address's length, its memory, its family, whether it is ours, whether the port is anybody's, whether the
 socket has a name already, and last whether the name is free. Ports and names that others have are in ports.py and names.py.
@@ -14,18 +14,16 @@ from netlab.model.sockets.addresses import (
     INET6,
     UNIX,
     address_in,
-    address_out,
     is_unknown,
     length_in,
     length_out_of_range,
     not_readable,
     packed,
-    unwritable,
 )
-from netlab.model.sockets.arguments import local_name
+from netlab.model.sockets.calls.asking_names import TOLD
 from netlab.model.sockets.calls.unix_naming import UNIX_BIND
 from netlab.model.sockets.objects import Address, Socket
-from netlab.model.sockets.outcomes import Outcome, learning
+from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.ports import ephemeral, in_use, is_mapped, only_v6, plain, port_left, unprivileged
 from netlab.model.sockets.rules import SOCKETS, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
@@ -44,11 +42,6 @@ _FREE = tuple(
 _NO_PORT = (constant("IPPROTO_IP"), constant("IP_BIND_ADDRESS_NO_PORT"))
 _DEVICES = tuple((constant("SOL_SOCKET"), constant(name)) for name in ("SO_BINDTODEVICE", "SO_BINDTOIFINDEX"))
 _PORTS = ("tcp", "udp")
-
-
-def _host(s: Situation) -> Host:
-    # A socket stays in the namespace that it was made in (network_namespaces(7)).
-    return s.world.hosts[s.socket.host]
 
 
 def _inet(s: Situation) -> bool:
@@ -85,7 +78,7 @@ def _raw_address(s: Situation) -> Address:
 def _raw_not_ours(s: Situation) -> bool:
     if _inet6(s):
         return _not_ours6(s)
-    return not _set_free(s, 4) and not is_ours(_host(s), _raw_address(s).host)
+    return not _set_free(s, 4) and not is_ours(s.host, _raw_address(s).host)
 
 
 def _raw_mapped(s: Situation) -> bool:
@@ -97,7 +90,7 @@ def _raw_other_family(s: Situation) -> bool:
 
 
 def _privileged(s: Situation) -> bool:
-    return 0 < address_in(s).port < unprivileged(_host(s)) and s.process.uid != 0
+    return 0 < address_in(s).port < unprivileged(s.host) and s.process.uid != 0
 
 
 def _privileged_inet(s: Situation) -> bool:
@@ -123,12 +116,12 @@ def is_ours(host: Host, address: str) -> bool:
 
 
 def _set_free(s: Situation, version: int) -> bool:
-    return any(s.socket.options.get(key) for key in _FREE) or _host(s).sysctls.get(f"net.ipv{version}.ip_nonlocal_bind") == "1"
+    return any(s.socket.options.get(key) for key in _FREE) or s.host.sysctls.get(f"net.ipv{version}.ip_nonlocal_bind") == "1"
 
 
 def _not_ours(s: Situation) -> bool:
     """Of IPv4."""
-    return _inet(s) and not _set_free(s, 4) and not is_ours(_host(s), address_in(s).host)
+    return _inet(s) and not _set_free(s, 4) and not is_ours(s.host, address_in(s).host)
 
 
 def _not_ours6(s: Situation) -> bool:
@@ -136,8 +129,8 @@ def _not_ours6(s: Situation) -> bool:
         return False
     host = address_in(s).host
     if is_mapped(host):
-        return not _set_free(s, 4) and not is_ours(_host(s), plain(host))
-    return host != "::" and not ip_address(host).is_multicast and not _set_free(s, 6) and not _host(s).owns(host)
+        return not _set_free(s, 4) and not is_ours(s.host, plain(host))
+    return host != "::" and not ip_address(host).is_multicast and not _set_free(s, 6) and not s.host.owns(host)
 
 
 def _link_local(s: Situation) -> bool:
@@ -152,11 +145,11 @@ def _without_scope(s: Situation) -> bool:
 
 
 def _no_such_interface(s: Situation) -> bool:
-    return _link_local(s) and address_in(s).scope != 0 and address_in(s).scope not in _host(s).interfaces.values()
+    return _link_local(s) and address_in(s).scope != 0 and address_in(s).scope not in s.host.interfaces.values()
 
 
 def _link_local_unknown(s: Situation) -> bool:
-    return _link_local(s) and not _host(s).owns(address_in(s).host) and not ip_address(address_in(s).host).is_multicast
+    return _link_local(s) and not s.host.owns(address_in(s).host) and not ip_address(address_in(s).host).is_multicast
 
 
 def _mapped_refused(s: Situation) -> bool:
@@ -181,6 +174,15 @@ def _port_taken(s: Situation) -> bool | None:
         return False
     left = port_left(s.world, s.socket_id, s.socket, msgspec.structs.replace(address, family=s.socket.domain))
     return None if left is None else not left
+
+
+def _without_address(s: Situation) -> Iterable[Outcome]:
+    """A socket that had an address loses it where the port is refused (__inet_bind() takes it back)."""
+    local, world = s.socket.local, s.world
+    if local is not None:
+        wildcard = msgspec.structs.replace(local, host="::" if _inet6(s) else "0.0.0.0", scope=0)
+        world = world.with_object(s.socket_id, msgspec.structs.replace(s.socket, local=wildcard))
+    yield Outcome(kind="fails", errno="EADDRINUSE", world=world)
 
 
 def with_name(world: World, number: int, one: Socket, address: Address) -> World:
@@ -208,57 +210,6 @@ def _bound_raw(s: Situation) -> Iterable[Outcome]:
     # A raw socket's "port" is its protocol, whatever bind() was given (raw_bind() in net/ipv4/raw.c).
     address = msgspec.structs.replace(_raw_address(s), port=s.socket.protocol)
     yield Outcome(kind="returns", world=with_name(s.world, s.socket_id, s.socket, address))
-
-
-# getsockname(), getpeername()
-
-
-def _told(s: Situation, address: Address) -> Iterable[Outcome]:
-    yield Outcome(kind="returns", out=address_out(s, address), learn=learning(address), world=s.world)
-
-
-def _own(s: Situation) -> Address:
-    return local_name(s.socket)
-
-
-def _no_peer(s: Situation) -> bool:
-    one = s.socket
-    if one.kind == "tcp":
-        return one.remote is None or one.state in ("CLOSED", "LISTEN", "SYN-SENT")
-    if one.family == "unix":
-        return one.state != "ESTABLISHED"
-    # A peer at port 0 is none (inet_getname() in net/ipv4/af_inet.c).
-    return one.remote is None or one.remote.port == 0 or one.state != "ESTABLISHED"
-
-
-def peer_name(s: Situation) -> Address:
-    """What getpeername() gives; a UNIX socket's peer has the name that it has now, or had when it ended."""
-    one = s.socket
-    peer = s.world.objects.get(one.peer)
-    if one.family == "unix" and isinstance(peer, Socket):
-        return local_name(peer)
-    return one.remote if one.remote is not None else local_name(msgspec.structs.replace(one, local=None))
-
-
-def _name_of(s: Situation) -> Address:
-    return _own(s) if s.call.name == "getsockname" else peer_name(s)
-
-
-def _length_below(s: Situation) -> bool:
-    return unwritable(s, _name_of(s)) == "EINVAL"
-
-
-def _no_memory(s: Situation) -> bool:
-    return unwritable(s, _name_of(s)) == "EFAULT"
-
-
-def _not_told(call: str) -> tuple[Rule, ...]:
-    source = f"POSIX.1-2024 {call}(); move_addr_to_user() in net/socket.c"
-    return (
-        fails(f"{call}.length", "EINVAL", _length_below, "the length is below 0", f"{call}(2) EINVAL; {source}", kinds=SOCKETS),
-        fails(f"{call}.pointer", "EFAULT", _no_memory, "the buffer or its length cannot be written", f"{call}(2) EFAULT; {source}",
-              kinds=SOCKETS),
-    )  # fmt: skip
 
 
 _AF_INET = "__inet_bind() in net/ipv4/af_inet.c"
@@ -297,7 +248,7 @@ _BIND = (
           kinds=_PORTS),
     fails("bind.named", "EINVAL", _has_port, "the socket has a port already", f"{_POSIX} EINVAL", kinds=_PORTS),
     fails("bind.in-use", "EADDRINUSE", _port_taken, "another socket has this address and port, or no port is left",
-          f"{_POSIX} EADDRINUSE; socket(7) SO_REUSEADDR, SO_REUSEPORT", kinds=_PORTS),
+          f"{_POSIX} EADDRINUSE; socket(7) SO_REUSEADDR, SO_REUSEPORT", kinds=_PORTS, gives=_without_address),
     gives("bind.bound", _bound, "the socket has this address; for port 0 the kernel chooses one", f"{_POSIX}; ip(7)", kinds=_PORTS),
     # Raw sockets
     fails("bind.raw-family", "EINVAL", _raw_other_family, "the address is of another family", "rawv6_bind() in net/ipv6/raw.c",
@@ -320,13 +271,5 @@ _BIND = (
 RULES: tuple[Rule, ...] = (
     *_BIND,
     *UNIX_BIND,
-    *_not_told("getsockname"),
-    gives("getsockname.told", lambda s: _told(s, _own(s)), "the socket's name, cut off where room is short, and its whole length",
-          "POSIX.1-2024 getsockname()", kinds=SOCKETS, note="without a name: the wildcard and port 0, unspecified in POSIX"),
-    fails("getpeername.no-peer", "ENOTCONN", _no_peer, "the socket has no peer", "POSIX.1-2024 getpeername() ENOTCONN",
-          kinds=SOCKETS),
-    *_not_told("getpeername"),
-    gives("getpeername.told", lambda s: _told(s, peer_name(s)),
-          "the peer's name, cut off where room is short, and its whole length",
-          "POSIX.1-2024 getpeername()", kinds=SOCKETS),
-)  # fmt: skip
+    *TOLD,
+)

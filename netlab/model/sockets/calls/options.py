@@ -56,14 +56,6 @@ def _has_level(one: Socket, level: int) -> bool:
     return (level, one.kind) in ((_TCP, "tcp"), (_UDP, "udp")) or (level == _RAW and one.kind == "raw")
 
 
-def _memo(s: Situation, find: Any) -> Found:
-    """What was found out about this call, once for all rules."""
-    if s.found is None:
-        s.found = find(s)
-    found: Found = s.found
-    return found
-
-
 # setsockopt()
 
 
@@ -202,10 +194,11 @@ def _found(call: str, reason: str) -> Guard:
     find = _setting if call == "setsockopt" else _getting
 
     def guard(s: Situation) -> bool | None:
-        found = _memo(s, find)
-        if reason not in found:
+        if s.found is None:
+            s.found = find(s)
+        if reason not in s.found:
             return False
-        return True if len(found) == 1 or reason == next(reversed(list(found))) else None
+        return True if len(s.found) == 1 else None
 
     return guard
 
@@ -253,14 +246,15 @@ def _refusals(call: str) -> Iterable[Rule]:
             yield fails(name, errno, _found(call, f"{reason} {errno}"), says, source.format(call), kinds=SOCKETS)
 
 
+# What is found out excludes the rest, unless it is not certain: what is usual can be looked at first.
 RULES: tuple[Rule, ...] = (
-    unmodelled("setsockopt.left-out", _found("setsockopt", "left-out"), "the option is not modelled", kinds=SOCKETS),
-    unmodelled("setsockopt.other-value", _found("setsockopt", "other-value"), "nothing is known of the value", kinds=SOCKETS),
-    *_refusals("setsockopt"),
     gives("setsockopt.set", _set, "the option has the value", "POSIX.1-2024 setsockopt()", when=_found("setsockopt", "set"),
           kinds=SOCKETS),
-    unmodelled("getsockopt.left-out", _found("getsockopt", "left-out"), "the option is not modelled", kinds=SOCKETS),
-    *_refusals("getsockopt"),
+    *_refusals("setsockopt"),
+    unmodelled("setsockopt.left-out", _found("setsockopt", "left-out"), "the option is not modelled", kinds=SOCKETS),
+    unmodelled("setsockopt.other-value", _found("setsockopt", "other-value"), "nothing is known of the value", kinds=SOCKETS),
     gives("getsockopt.got", _got, "the option's value, cut to the room there is", "POSIX.1-2024 getsockopt()",
           when=_found("getsockopt", "got"), kinds=SOCKETS),
+    *_refusals("getsockopt"),
+    unmodelled("getsockopt.left-out", _found("getsockopt", "left-out"), "the option is not modelled", kinds=SOCKETS),
 )  # fmt: skip

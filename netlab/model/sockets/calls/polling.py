@@ -6,12 +6,15 @@ What an object is ready for is in ready.py.
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from netlab.model.sockets.calls.ready import ALWAYS, READABLE, WRITABLE, ready
 from netlab.model.sockets.calls.waiting import MILLISECOND, count, known, once, waiting
 from netlab.model.sockets.outcomes import Events, Exactly, Message, Outcome
 from netlab.model.sockets.rules import NOTHING, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.notation.constants import combined, constant
+from netlab.model.sockets.world import World
+from netlab.notation.constants import combined, constant, flag_names
 from netlab.notation.values import BadPointer, Constant, Name, Number, Value
 
 _INVALID = constant("POLLNVAL")
@@ -82,7 +85,25 @@ def _poll_gives(s: Situation) -> Iterable[Outcome]:
     found = once(s, _polled)
     sure = sum(1 for must, _ in found if must)
     most = sum(1 for must, may in found if must or may)
-    yield Outcome(kind="returns", value=count(max(sure, 1), most), world=s.world, out=_told(s, found))
+    out = _Some(*found[0]) if len(found) == 1 else _told(s, found)
+    yield Outcome(kind="returns", value=count(max(sure, 1), most), world=s.world, out=out)
+
+
+class _Some(msgspec.Struct, frozen=True):
+    """Events of which at least one is set."""
+
+    must: int
+    may: int
+
+    def accepts(self, out: Any, world: World) -> bool:
+        """As Events, but not none."""
+        return out != "0" and Events(self.must, self.may).accepts(out, world)
+
+    def shown(self, world: World) -> Any:
+        """As Events; where none is certain, each by itself."""
+        bits = (1 << at for at in range(16))
+        each = [flag_names("POLL", bit) for bit in bits if self.may & bit] if not self.must else []
+        return Events(self.must or self.may, 0 if not self.must else self.may).shown(world) if len(each) < 2 else each
 
 
 def _told(s: Situation, found: list[tuple[int, int]]) -> Any:

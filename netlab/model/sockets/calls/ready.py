@@ -77,7 +77,7 @@ def _tcp(world: World, number: int, one: Object) -> Bits:
 
 def _error_queue(one: Socket) -> int:
     """Messages in the error queue set POLLERR; the model does not keep them."""
-    return ERR if any(one.options.get(option) for option in _ERROR_QUEUES) else 0
+    return ERR if one.options and any(one.options.get(option) for option in _ERROR_QUEUES) else 0
 
 
 def _bytes(one: Socket, incoming: Flow) -> Bits:
@@ -196,9 +196,9 @@ def _epoll(world: World, number: int, one: Object) -> Bits:
     found = watched(world, one)
     if found is None:
         return 0, IN
-    if any(item.must for item in found):
+    if any(item.sure for item in found):
         return IN, 0
-    return 0, IN if any(item.may for item in found) else 0
+    return 0, IN if found else 0
 
 
 READY: Mapping[str, Ready] = {

@@ -165,7 +165,7 @@ def _child(world: World, number: int, connection: Connection, client: Socket, li
     child = after.fresh()
     # When more requests wait than the backlog, Linux answers by SYN cookies, and keeps nothing: TCP_DEFER_ACCEPT neither.
     requests = sum(one.listener == listener and one.stage in ("received", "answered") for one in world.connections.values())
-    note = {"phase": "connected"} | ({"cookie": True} if requests > parent.backlog else {})
+    note = {"phase": "connected", "used": True} | ({"cookie": True} if requests > parent.backlog else {})
     after.objects[child] = Socket(
         host=parent.host, family=parent.family, type="stream", protocol=parent.protocol, kind="tcp", state="SYN-RECEIVED",
         local=seen_by(parent, client.remote), remote=seen_by(parent, client.local), connection=number,
@@ -190,13 +190,15 @@ def _syn_ack(world: World, number: int, connection: Connection) -> Iterator[Even
 def _final_ack(world: World, number: int, connection: Connection) -> Iterator[Event]:
     child, listener = tcp(world, connection.ends[1]), tcp(world, connection.listener)
     flow = connection.flows[0]
+    client = tcp(world, connection.ends[0])
+    held = client is not None and bool(client.note.get("held")) and not flow.end
     if child is None or listener is None or listener.state != "LISTEN":
         # The request went away with its listener: whatever comes now is answered by a reset.
         if connection.flows[1].end != "rst" and (flow.sent or flow.end):
             after = world.copy()
             after.objects.pop(connection.ends[1], None)
             after.connections[number] = with_flow(connection, 1, replace(connection.flows[1], end="rst"))
-            yield True, (after,)
+            yield not held, (after,)
         return
     if flow.end == "rst":
         after = world.copy()
@@ -206,8 +208,7 @@ def _final_ack(world: World, number: int, connection: Connection) -> Iterator[Ev
         return
     # TCP_DEFER_ACCEPT: the listener takes no notice before data comes, or some seconds have passed (tcp(7)).
     waits = bool(listener.options.get(DEFER)) and not flow.sent and not flow.end and not child.note.get("cookie")
-    client = tcp(world, connection.ends[0])
-    held = client is not None and bool(client.note.get("held")) and not flow.end and bool(listener.options.get(DEFER))
+    held = held and bool(listener.options.get(DEFER))
     if full(world, connection.listener) or (waits and not connection.dropped):
         return
     after = world.copy()
@@ -262,19 +263,20 @@ def deaf(one: Socket | None) -> bool:
     return one.state in ("FIN-WAIT-1", "FIN-WAIT-2", "CLOSING", "LAST-ACK") and one.shut_read and not one.note.get("done")
 
 
-def _refused_data(flow: Flow) -> Flow:
-    """What came too late is not kept."""
-    kept = max(flow.arrived - flow.read, 0)
-    return replace(flow, sent=flow.arrived, data=None if flow.data is None else flow.data[:kept])
+def _refused_data(flow: Flow, kept: int) -> Flow:
+    """What came too late is not kept: no more than the first ``kept`` bytes can be read."""
+    return replace(flow, sent=kept, data=None if flow.data is None else flow.data[: max(kept - flow.read, 0)])
 
 
 def _data_in_vain(world: World, number: int, connection: Connection, side: int) -> Iterator[Event]:
     flow, back = connection.flows[side], connection.flows[1 - side]
     receiver = connection.ends[1 - side]
     after = world.copy()
-    changed = with_flow(connection, side, _refused_data(flow) if near(world, connection) else replace(flow, arrived=flow.sent))
+    one = tcp(world, receiver)
+    known = near(world, connection)
+    kept = flow.arrived if known or one is None else max(flow.arrived, one.note.get("heard", flow.sent))
+    changed = with_flow(connection, side, _refused_data(flow, min(kept, flow.sent)))
     after.connections[number] = with_flow(changed, 1 - side, replace(back, end="rst", ended=""))
-    one = tcp(after, receiver)
     if one is not None and one.state != "TIME-WAIT":
         reset(after, receiver)
     sender = tcp(world, connection.ends[side])
@@ -289,15 +291,18 @@ def events(world: World, number: int) -> Iterator[Event]:
         yield from _HANDSHAKE[stage](world, number, connection)
     for side in (0, 1):
         flow = connection.flows[side]
-        if flow.end == "rst":
-            if flow.ended != "rst" and (side == 1 or stage in ("queued", "accepted")):
-                yield from _rst(world, number, connection, side)
+        if flow.end == "rst" and flow.ended != "rst" and (side == 1 or stage in ("queued", "accepted")):
+            yield from _rst(world, number, connection, side)
+    for side in (0, 1):
+        flow = connection.flows[side]
+        if flow.end == "rst" or stage not in ("queued", "accepted"):
             continue
-        if stage not in ("queued", "accepted"):
-            continue
-        if flow.sent > flow.arrived and connection.flows[1 - side].end != "rst" and deaf(tcp(world, connection.ends[1 - side])):
+        receiver = tcp(world, connection.ends[1 - side])
+        if flow.sent > flow.arrived and connection.flows[1 - side].end != "rst" and deaf(receiver):
             yield from _data_in_vain(world, number, connection, side)
-        elif flow.end == "fin" and not flow.ended:
+            if receiver is None or flow.sent > receiver.note.get("heard", 0):
+                continue
+        if flow.end == "fin" and not flow.ended:
             yield from _fin(world, number, connection, side)
         elif flow.ended == "fin":
             yield from _fin_acknowledged(world, number, connection, side)
@@ -374,7 +379,8 @@ def _same(one: World, other: World, number: int) -> bool:
 def _arrive(world: World, number: int) -> tuple[World, ...]:
     one = world.objects[number]
     assert isinstance(one, Socket)
-    if one.state == "LISTEN":
+    if one.state == "LISTEN" or (one.state == "CLOSED" and one.local is not None and not one.connection):
+        # A listener's requests; and a SYN may come before or after the call that makes a listener of this socket.
         worlds: tuple[World, ...] = (world,)
         for key, connection in world.connections.items():
             if connection.stage in ("syn", "received", "answered") and _concerns(world, connection, number):

@@ -24,6 +24,9 @@ AFTER_CLOSE: Mapping[str, str] = {"ESTABLISHED": "FIN-WAIT-1", "SYN-RECEIVED": "
 RESETTING = frozenset({"ESTABLISHED", "CLOSE-WAIT", "FIN-WAIT-1", "FIN-WAIT-2", "SYN-RECEIVED"})
 """States in which an abort sends a reset (RFC 9293 3.10.5; tcp_need_reset() in net/ipv4/tcp.c)."""
 
+_OF_CONNECTIONS = frozenset({"phase", "done", "released", "segments", "held", "heard", "cookie"})
+"""The notes that tell of one connection."""
+
 _READ, _WRITE = 1, 2
 _HOWS = {0: _READ, 1: _WRITE, 2: _READ | _WRITE}
 
@@ -93,7 +96,8 @@ def disconnected(world: World, number: int) -> World:
     new = replace(
         one, state="CLOSED", error=error, shut_read=False, shut_write=False, remote=None, connection=0, accepting=(), backlog=0,
         local=_without_address(one),
-        note={name: value for name, value in one.note.items() if name not in ("phase", "done", "released", "segments")},
+        note={name: value for name, value in one.note.items() if name not in _OF_CONNECTIONS}
+        | {"used": True},
     )  # fmt: skip
     world.objects[number] = noted(new, released=True) if released and new.local is not None else new
     return settled(world, one.connection)[-1] if one.connection else world
@@ -195,9 +199,12 @@ def _closed(s: Situation) -> bool:
 
 def _shut(s: Situation, one: Socket) -> Socket:
     how = _how(s)
+    # What was sent before a socket shut both ways may still have come in time.
+    heard = s.incoming.sent if one.connection and "heard" not in one.note else one.note.get("heard")
     return noted(
-        replace(one, shut_read=one.shut_read or bool(how & _READ), shut_write=one.shut_write or bool(how & _WRITE)), **_phase(s)
-    )
+        replace(one, shut_read=one.shut_read or bool(how & _READ), shut_write=one.shut_write or bool(how & _WRITE)),
+        **_phase(s), heard=heard,
+    )  # fmt: skip
 
 
 def _shutting_closed(s: Situation) -> Iterable[Outcome]:

@@ -64,7 +64,12 @@ def _dissolves(s: Situation) -> bool:
 
 
 def _dissolving(s: Situation) -> Iterable[Outcome]:
-    yield Outcome(kind="returns", world=disconnected(s.world, s.socket_id))
+    world = disconnected(s.world, s.socket_id).copy()
+    one = tcp(world, s.socket_id)
+    assert one is not None
+    # Who waits inside learns by this that the connection is not the same any more.
+    world.objects[s.socket_id] = noted(one, dissolved=s.socket.note.get("dissolved", 0) + 1)
+    yield Outcome(kind="returns", world=world)
 
 
 def _connected(s: Situation) -> bool:
@@ -78,6 +83,10 @@ def _over(s: Situation) -> bool:
 def _busy(s: Situation) -> bool:
     """A listener, or whatever else is not closed though nothing was connected."""
     return not s.resumed and _phase(s) == "" and s.socket.state != "CLOSED"
+
+
+def _dissolved_meanwhile(s: Situation) -> bool:
+    return s.resumed and isinstance(s.note, tuple) and s.note[1] != s.socket.note.get("dissolved", 0)
 
 
 def _completed(s: Situation) -> bool:
@@ -115,7 +124,8 @@ def _waits_on(s: Situation) -> bool:
 
 
 def _waiting_on(s: Situation) -> Iterable[Outcome]:
-    yield from waiting(s, errno="EINPROGRESS" if s.resumed and s.note == "began" else "EALREADY", note=s.note)
+    note = s.note if isinstance(s.note, tuple) else ("found", s.socket.note.get("dissolved", 0))
+    yield from waiting(s, errno="EINPROGRESS" if note[0] == "began" else "EALREADY", note=note)
     least = _gives_up_after(s)
     if least is not None:
         yield Outcome(kind="fails", errno="ETIMEDOUT", world=disconnected(s.world, s.socket_id), least=least)
@@ -227,6 +237,10 @@ def _to_itself(s: Situation) -> bool:
     return _source(s) == plain(_wildcard(s)) and not _listening_there(s)
 
 
+def _to_itself_shut(s: Situation) -> bool:
+    return (s.socket.shut_read or s.socket.shut_write) and _to_itself(s)
+
+
 def _to_itself_in_background(s: Situation) -> bool:
     return waits_never(s) and _to_itself(s)
 
@@ -290,7 +304,7 @@ def _opening(s: Situation) -> tuple[World, ...]:
             one, state="SYN-SENT", local=Address(one.domain, f"::ffff:{source}" if mapped else source, port),
             remote=Address(one.domain, target, given_address.port, scope=scope), connection=number, error="",
         ),
-        phase="connecting", released=None, done=None, segments=None,
+        phase="connecting", used=True, released=None, done=None, segments=None,
     )  # fmt: skip
     world.connections[number] = Connection(ends=(s.socket_id, 0), stage="syn")
     return settled(world, number)
@@ -301,7 +315,7 @@ def _begins(s: Situation) -> Iterable[Outcome]:
         if waits_never(s):
             yield Outcome(kind="fails", errno="EINPROGRESS", world=world)
             continue
-        yield Outcome(kind="blocks", world=world, note="began")
+        yield Outcome(kind="blocks", world=world, note=("began", s.socket.note.get("dissolved", 0)))
         longest = limit(s)
         if longest is not None:
             yield Outcome(kind="fails", errno="EINPROGRESS", world=world, least=max(longest - _TICK, 0))
@@ -322,6 +336,8 @@ _CONNECT: tuple[Rule, ...] = (
           f"{_POSIX} EISCONN; {_AF_INET}", kinds=KINDS),
     fails("connect.tcp-over", "EINVAL", _over, "the socket was shut down while it was connecting", _AF_INET, kinds=KINDS),
     fails("connect.tcp-busy", "EISCONN", _busy, "the socket listens", _AF_INET, kinds=KINDS, note="POSIX has EOPNOTSUPP"),
+    fails("connect.tcp-dissolved-meanwhile", "EPIPE", _dissolved_meanwhile, "the connection was dissolved while the call waited",
+          _AF_INET, kinds=KINDS),
     gives("connect.tcp-established", _completing, "the connection is established", _POSIX, when=_completed, kinds=KINDS),
     *(
         fails(f"connect.tcp-failed-{name.lower()}", name, _failed(name), f"the connection could not be opened: {name}",
@@ -357,6 +373,7 @@ _CONNECT: tuple[Rule, ...] = (
     fails("connect.tcp-to-itself-in-progress", "EINPROGRESS", _to_itself_in_background, "the socket opens a connection to itself",
           f"RFC 9293 3.5, simultaneous open; {_TCP4}", kinds=KINDS, gives=_opening_to_itself,
           note="what it is from then on is not modelled"),
+    unmodelled("connect.tcp-to-itself-shut", _to_itself_shut, "a socket that is shut down and connects to itself", kinds=KINDS),
     gives("connect.tcp-to-itself", _opening_to_itself, "the socket is connected to itself",
           f"RFC 9293 3.5, simultaneous open; {_TCP4}", when=_to_itself, kinds=KINDS,
           note="what it is from then on is not modelled"),
@@ -485,8 +502,10 @@ def _accepting(s: Situation) -> Iterable[Outcome]:
     assert child is not None
     flags = s.number("flags") if s.call.name == "accept4" else 0
     status = constant("O_RDWR") | (constant("O_NONBLOCK") if flags & constant("SOCK_NONBLOCK") else 0)
+    # The number was taken when the call began, before it waited (__sys_accept4_file() in net/socket.c).
+    reserved = s.note if isinstance(s.note, int) and s.note not in s.process.table else None
     world, fd = opened_for(
-        _taken_out(s), s.process_name, number, flags=status, cloexec=bool(flags & constant("SOCK_CLOEXEC"))
+        _taken_out(s), s.process_name, number, flags=status, cloexec=bool(flags & constant("SOCK_CLOEXEC")), fd=reserved
     )
     out = address_out(s, child.remote) if wants_address(s) and child.remote is not None else None
     learn = learning(child.remote) if out is not None else None
@@ -504,7 +523,7 @@ def _waiting(s: Situation) -> Iterable[Outcome]:
     for key, connection in s.world.connections.items():
         if connection.stage == "answered" and connection.listener == s.socket_id and not connection.dropped:
             world = world.with_connection(key, replace(connection, dropped=True))
-    yield from waiting(s, world)
+    yield from waiting(s, world, note=s.note if isinstance(s.note, int) else s.process.lowest_free())
 
 
 def _accept_rules(call: str) -> tuple[Rule, ...]:

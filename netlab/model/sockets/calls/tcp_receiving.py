@@ -31,10 +31,14 @@ replace = msgspec.structs.replace
 
 
 class Got(msgspec.Struct, frozen=True):
-    """What a call that blocks has received so far: how much, and the bytes, None where they are not known."""
+    """What a call that blocks has received so far: how much, and the bytes, None where they are not known.
+
+    ``dissolved`` is how often the socket's connection had been dissolved when it began.
+    """
 
     many: int = 0
     data: bytes | None = b""
+    dissolved: int = 0
 
 
 def inline(s: Situation) -> bool:
@@ -43,12 +47,12 @@ def inline(s: Situation) -> bool:
 
 
 def _got(s: Situation) -> Got:
-    return s.note if isinstance(s.note, Got) else Got()
+    return s.note if isinstance(s.note, Got) else Got(dissolved=s.socket.note.get("dissolved", 0))
 
 
 def at_mark(flow: Flow) -> Flow:
     """The flow for a reader who does not take the urgent byte in line and stands at the mark: it is skipped (tcp(7))."""
-    if flow.urgent is None or flow.urgent != flow.read or flow.arrived <= flow.read:
+    if flow.urgent is None or flow.urgent != flow.read:
         return flow
     return taken(flow, 1)
 
@@ -66,14 +70,14 @@ def taken(flow: Flow, many: int) -> Flow:
 def _reader(s: Situation) -> Flow:
     """What the call reads from: the flow, past an urgent byte that it does not take."""
     flow = s.incoming
-    return flow if inline(s) or s.flag("MSG_PEEK") else at_mark(flow)
+    return flow if inline(s) or s.flag("MSG_PEEK") or size(s) == 0 else at_mark(flow)
 
 
 def _stretch(s: Situation) -> tuple[int, int]:
     """The least and the most that there is to read up to the mark, or the end."""
     flow = _reader(s)
     least, most = flow.queued, flow.under_way
-    if flow.urgent is not None and flow.urgent >= flow.read:
+    if flow.urgent is not None and flow.urgent >= flow.read and size(s):
         ahead = flow.urgent - flow.read
         if ahead == 0 and s.flag("MSG_PEEK") and not inline(s):
             # Looking, it skips the urgent byte as reading does.
@@ -104,6 +108,17 @@ def _no_more(s: Situation) -> bool:
 
 def _read_nothing(s: Situation) -> bool:
     return s.call.name == "read" and size(s) == 0
+
+
+def _dissolved(s: Situation) -> bool:
+    return s.resumed and not _got(s).many and _got(s).dissolved != s.socket.note.get("dissolved", 0)
+
+
+def _woken(s: Situation) -> bool | None:
+    if not s.resumed or size(s):
+        return False
+    # Whatever wakes it: data, an error, the socket's own shutdown().
+    return True if s.incoming.queued or _no_more(s) else None
 
 
 def _error_queue(s: Situation) -> bool:
@@ -148,7 +163,7 @@ def _no_urgent(s: Situation) -> bool | None:
 
 
 def _urgent_unconnected(s: Situation) -> bool:
-    return _out_of_band(s) and s.socket.state == "CLOSED" and not s.socket.note.get("done") and s.socket.connection == 0
+    return _out_of_band(s) and s.socket.state == "CLOSED" and not s.socket.note.get("done")
 
 
 def _urgent_on_its_way(s: Situation) -> bool | None:
@@ -235,12 +250,21 @@ def _reading(s: Situation) -> Iterable[Outcome]:
     else:
         if got.many + most >= target:
             yield _given(s, got, target - got.many, most)
-        kept = s.note if s.flag("MSG_PEEK") else _with_more(s, got, least)
+        ahead = _to_mark(s)
+        if ahead is not None and 0 < got.many + ahead < target:
+            yield _given(s, got, ahead, ahead)
+        kept = got if s.flag("MSG_PEEK") else _with_more(s, got, least)
         yield Outcome(kind="blocks", world=_world_after(s, least), note=kept)
         longest = limit(s)
         if longest is not None:
             last = _given(s, got, least, min(most, max(target - got.many - 1, least)))
             yield replace(last, least=max(longest - _TICK, 0))
+
+
+def _to_mark(s: Situation) -> int | None:
+    """How much there is before an urgent byte that may have come, at which reading stops."""
+    flow = _reader(s)
+    return flow.urgent - flow.read if flow.urgent is not None and flow.urgent >= flow.read else None
 
 
 def _stops_at_mark(s: Situation, least: int) -> bool:
@@ -251,7 +275,7 @@ def _stops_at_mark(s: Situation, least: int) -> bool:
 
 def _with_more(s: Situation, got: Got, many: int) -> Got:
     data = _data(s, many)
-    return Got(got.many + many, None if data is None or got.data is None else got.data + data)
+    return Got(got.many + many, None if data is None or got.data is None else got.data + data, got.dissolved)
 
 
 def _data(s: Situation, many: int) -> bytes | None:
@@ -330,11 +354,14 @@ def _never_waits(s: Situation) -> bool:
 
 def _again(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="fails", errno="EAGAIN", world=_skipping(s))
+    if _reader(s) is not s.incoming and s.incoming.arrived <= s.incoming.read:
+        # The urgent byte that it would skip may not be here yet.
+        yield Outcome(kind="fails", errno="EAGAIN", world=s.world)
 
 
 def _waiting(s: Situation) -> Iterable[Outcome]:
     world = _skipping(s)
-    yield Outcome(kind="blocks", world=world, note=s.note)
+    yield Outcome(kind="blocks", world=world, note=_got(s))
     longest = limit(s)
     if longest is not None:
         yield Outcome(kind="fails", errno="EAGAIN", world=world, least=max(longest - _TICK, 0))
@@ -348,6 +375,10 @@ def _no_address_room(s: Situation) -> bool:
 def _receiving_rules(call: str) -> tuple[Rule, ...]:
     posix = f"POSIX.1-2024 {call}()"
     return (
+        fails(f"{call}.tcp-dissolved", "EPIPE", _dissolved, "the connection was dissolved while the call waited",
+              "sk_wait_event() in include/net/sock.h", kinds=KINDS),
+        gives(f"{call}.tcp-woken", _nothing_more, "a call that waits for no bytes at all returns as soon as something happens",
+              _SOURCE, when=_woken, kinds=KINDS),
         gives(f"{call}.tcp-reads-nothing", _nothing_read, "no bytes are asked for, and nothing is looked at",
               "read(2); sock_read_iter() in net/socket.c", when=_read_nothing, kinds=KINDS),
         unmodelled(f"{call}.tcp-special", _special, "SO_PEEK_OFF and TCP_REPAIR of TCP are not modelled", kinds=KINDS),
@@ -359,6 +390,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.tcp-listening", "ENOTCONN", _listening, "the socket listens", f"{posix} ENOTCONN; {_SOURCE}", kinds=KINDS),
         fails(f"{call}.tcp-no-urgent", "EINVAL", _no_urgent, "there is no urgent data, it was read, or it is in line",
               f"recv(2), MSG_OOB; {_URGENT}", kinds=KINDS),
+        fails(f"{call}.tcp-urgent-unconnected", "ENOTCONN", _urgent_unconnected, "the connection was reset", _URGENT, kinds=KINDS),
         fails(f"{call}.tcp-urgent-on-its-way", "EAGAIN", _urgent_on_its_way, "urgent data was announced and is not here yet",
               f"tcp(7); {_URGENT}", kinds=KINDS),
         fails(f"{call}.tcp-urgent-unwritable", "EFAULT", _urgent_unwritable, "the buffer cannot be written; the byte is gone",

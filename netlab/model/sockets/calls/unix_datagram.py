@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from netlab.model.sockets.calls.ancillary import control_rules, descriptions_sent, in_flight, wants_credentials
+from netlab.model.sockets.calls.ancillary import control_rules, descriptions_sent, in_flight, named_by_then
 from netlab.model.sockets.calls.unix_datagram_connecting import CONNECTING, may_send, with_peer
 from netlab.model.sockets.calls.unix_datagram_received import RECEIVING
 from netlab.model.sockets.calls.unix_opening import lookup_errors, lookup_failed
@@ -29,7 +29,6 @@ from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.unix import (
     OVERHEAD,
-    autobound,
     bound_to,
     connection_ended,
     datagrams_ended,
@@ -149,12 +148,11 @@ def _queue_full_at_once(s: Situation) -> bool:
 def _sending(s: Situation) -> Iterable[Outcome]:
     number, other = _receiver(s)
     assert other is not None
-    world = autobound(s.world, s.socket_id) if wants_credentials(s) else s.world
-    world = world.copy()
+    world = s.world.copy()
+    descriptions = descriptions_sent(s)
+    in_flight(world, descriptions, number)
     one = world.objects[s.socket_id]
     assert isinstance(one, Socket)
-    descriptions = descriptions_sent(s)
-    in_flight(world, descriptions)
     message = Datagram(size=size(s), data=content(s), source=one.local, rights=descriptions, sender=s.socket_id)
     sent_to = one.note.get("receivers", ())
     if number not in sent_to:
@@ -163,20 +161,6 @@ def _sending(s: Situation) -> Iterable[Outcome]:
     assert isinstance(receiver, Socket)
     world.objects[number] = msgspec.structs.replace(receiver, queue=(*receiver.queue, message))
     yield Outcome(kind="returns", value=size(s), world=world)
-
-
-def _named_by_then(rule: Rule) -> Rule:
-    """The rule of a moment at which a sender that asks for credentials has a name, whatever comes of the call."""
-    if rule.category == "unmodelled":
-        return rule
-    first = rule.gives
-
-    def gives_named(s: Situation) -> Iterable[Outcome]:
-        for outcome in first(s):
-            world = autobound(outcome.world, s.socket_id) if wants_credentials(s) else outcome.world
-            yield msgspec.structs.replace(outcome, world=world)
-
-    return msgspec.structs.replace(rule, gives=gives_named)
 
 
 def _sending_rules(call: str) -> tuple[Rule, ...]:
@@ -192,7 +176,7 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
               kinds=_BOTH),
         fails(f"{call}.unix-message-address", "EINVAL", _bad_address, "the length or the family is not that of a UNIX address",
               "unix(7) EINVAL", kinds=_BOTH),
-        *map(_named_by_then, _later_rules(call)),
+        *map(named_by_then, _later_rules(call)),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from netlab.model.sockets.addresses import address_in, length_in
-from netlab.model.sockets.calls.ancillary import wants_credentials
+from netlab.model.sockets.calls.ancillary import named_by_then
 from netlab.model.sockets.calls.unix_opening import lookup_errors, lookup_failed
 from netlab.model.sockets.calls.unix_opening import unknown as unknown_name
 from netlab.model.sockets.objects import Socket
@@ -16,7 +16,6 @@ from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.unix import (
-    autobound,
     bound_to,
     no_address,
     released,
@@ -64,7 +63,7 @@ def left(world: World, number: int) -> World:
     rights = passed(one)
     world = world.with_object(number, msgspec.structs.replace(one, queue=()))
     old = world.objects.get(one.peer)
-    if one.queue and isinstance(old, Socket) and old.peer == number:
+    if one.queue and isinstance(old, Socket) and old.peer == number and one.peer != number:
         world = world.with_object(one.peer, msgspec.structs.replace(old, error="ECONNRESET"))
     return released(world, rights)
 
@@ -84,21 +83,14 @@ def with_peer(world: World, number: int, peer: int) -> World:
 def _connecting(s: Situation) -> Iterable[Outcome]:
     found = bound_to(s)
     assert found is not None
-    world = autobound(s.world, s.socket_id) if wants_credentials(s) else s.world
-    yield Outcome(kind="returns", world=with_peer(world, s.socket_id, found[1]))
+    yield Outcome(kind="returns", world=with_peer(s.world, s.socket_id, found[1]))
 
 
 def _dissolving(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="returns", world=with_peer(s.world, s.socket_id, 0))
 
 
-CONNECTING: tuple[Rule, ...] = (
-    fails("connect.unix-dgram-no-family", "EINVAL", _no_family, "the address is too short to have a family", _CONNECT,
-          kinds=_DATAGRAM),
-    gives("connect.unix-dgram-dissolved", _dissolving, "AF_UNSPEC takes the peer away", "POSIX.1-2024 connect(); connect(2)",
-          when=_dissolves, kinds=_DATAGRAM),
-    fails("connect.unix-dgram-address", "EINVAL", no_address, "the length or the family is not that of a UNIX address",
-          "unix(7) EINVAL", kinds=_DATAGRAM),
+_LATER: tuple[Rule, ...] = (
     unmodelled("connect.unix-dgram-unknown", unknown_name, "what stands under a name outside the process's directory is not known",
                kinds=_DATAGRAM),
     gives("connect.unix-dgram-nobody", lookup_errors, "nobody has the name, or it may not be written to, or leads nowhere",
@@ -108,4 +100,15 @@ CONNECTING: tuple[Rule, ...] = (
           kinds=_DATAGRAM),
     gives("connect.unix-dgram-peer", _connecting, "the peer is this from now on", "POSIX.1-2024 connect(); unix(7)",
           kinds=_DATAGRAM),
+)  # fmt: skip
+"""By then a socket that asks for credentials has a name."""
+
+CONNECTING: tuple[Rule, ...] = (
+    fails("connect.unix-dgram-no-family", "EINVAL", _no_family, "the address is too short to have a family", _CONNECT,
+          kinds=_DATAGRAM),
+    gives("connect.unix-dgram-dissolved", _dissolving, "AF_UNSPEC takes the peer away", "POSIX.1-2024 connect(); connect(2)",
+          when=_dissolves, kinds=_DATAGRAM),
+    fails("connect.unix-dgram-address", "EINVAL", no_address, "the length or the family is not that of a UNIX address",
+          "unix(7) EINVAL", kinds=_DATAGRAM),
+    *map(named_by_then, _LATER),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from netlab.model.sockets.messages import (
     error_taken,
     nothing_received,
     pending_error,
-    unreadable,
+    unwritable_to,
     waiting,
     waits_never,
 )
@@ -61,7 +61,7 @@ def _giving(s: Situation) -> Iterable[Outcome]:
 
 
 def _copies_nowhere(s: Situation) -> bool:
-    return unreadable(s) and bool(s.socket.queue) and s.socket.queue[0].size > 0
+    return bool(s.socket.queue) and unwritable_to(s, s.socket.queue[0].size)
 
 
 def _losing(s: Situation) -> Iterable[Outcome]:

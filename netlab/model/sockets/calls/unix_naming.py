@@ -65,9 +65,9 @@ def _has_name(s: Situation) -> bool:
     return s.socket.local is not None
 
 
-def _abstract_taken(s: Situation) -> bool:
+def _abstract_taken(s: Situation) -> bool | None:
     address = address_in(s)
-    return address.kind == "abstract" and name_key(s.socket.host, address, s.socket.type) in s.world.paths
+    return address.kind == "abstract" and exists(s.world, name_key(s.socket.host, address, s.socket.type))
 
 
 def _named(s: Situation) -> Iterable[Outcome]:

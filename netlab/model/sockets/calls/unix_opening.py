@@ -10,7 +10,7 @@ import msgspec
 
 from netlab.model.sockets.addresses import address_out, unwritable, wants_address
 from netlab.model.sockets.arguments import local_name
-from netlab.model.sockets.calls.ancillary import wants_credentials
+from netlab.model.sockets.calls.ancillary import named_by_then
 from netlab.model.sockets.calls.datagrams_connecting import accept_errors, bad_how, shut, unsupported
 from netlab.model.sockets.ending import ended
 from netlab.model.sockets.messages import opened_for, waiting, waits_never
@@ -18,7 +18,7 @@ from netlab.model.sockets.objects import Address, Socket
 from netlab.model.sockets.outcomes import NewDescriptor, Outcome, learning
 from netlab.model.sockets.rules import UNIX, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.model.sockets.unix import autobound, bound_to, linked, no_address
+from netlab.model.sockets.unix import bound_to, linked, no_address
 from netlab.model.sockets.world import Host, World
 from netlab.notation.constants import constant
 
@@ -107,8 +107,7 @@ def _listens_itself(s: Situation) -> bool:
 def _connecting(s: Situation) -> Iterable[Outcome]:
     found = bound_to(s)
     assert found is not None
-    world = autobound(s.world, s.socket_id) if wants_credentials(s) else s.world
-    world = world.copy()
+    world = s.world.copy()
     listener = world.objects[found[1]]
     assert isinstance(listener, Socket)
     child = msgspec.structs.replace(
@@ -152,7 +151,9 @@ def _accepting(s: Situation) -> Iterable[Outcome]:
         return
     world = world.with_connection(connection, msgspec.structs.replace(world.connections[connection], stage="accepted"))
     flags = _RDWR | (constant("O_NONBLOCK") if s.number("flags") & _NONBLOCK else 0)
-    world, fd = opened_for(world, s.process_name, thing, flags=flags, cloexec=bool(s.number("flags") & _CLOEXEC))
+    # The number was taken when the call began, before it waited (__sys_accept4_file() in net/socket.c).
+    reserved = s.note if isinstance(s.note, int) and s.note not in s.process.table else None
+    world, fd = opened_for(world, s.process_name, thing, flags=flags, cloexec=bool(s.number("flags") & _CLOEXEC), fd=reserved)
     out = address_out(s, address) if wants_address(s) else None
     yield Outcome(
         kind="returns", value=NewDescriptor(fd if s.process.whole else None), world=world, out=out, learn=learning(address)
@@ -164,6 +165,10 @@ def _name_of_peer(world: World, child: Socket) -> Address:
     if isinstance(peer, Socket):
         return local_name(peer)
     return child.remote or local_name(msgspec.structs.replace(child, local=None))
+
+
+def _waiting(s: Situation) -> Iterable[Outcome]:
+    return waiting(s, note=s.note if isinstance(s.note, int) else s.process.lowest_free())
 
 
 def _shut_listener(s: Situation) -> bool:
@@ -183,7 +188,7 @@ def accept_rules(call: str) -> tuple[Rule, ...]:
               kinds=CONNECTED),
         fails(f"{call}.unix-shut", "EINVAL", _shut_listener, "the listener was shut down", f"unix_accept() in {_AF_UNIX}",
               kinds=CONNECTED, note="a call that does not wait gives EAGAIN"),
-        gives(f"{call}.unix-waits", waiting, "the call waits for a connection", posix, kinds=CONNECTED, category="blocks"),
+        gives(f"{call}.unix-waits", _waiting, "the call waits for a connection", posix, kinds=CONNECTED, category="blocks"),
     )  # fmt: skip
 
 
@@ -200,18 +205,7 @@ def _shutting(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="returns", world=world)
 
 
-OPENING: tuple[Rule, ...] = (
-    unsupported("listen", "unix-dgram", _DATAGRAMS),
-    fails("listen.unix-unnamed", "EINVAL", _unnamed, "a socket without a name takes no connections", f"unix_listen() in {_AF_UNIX}",
-          kinds=CONNECTED, note="POSIX says EDESTADDRREQ"),
-    fails("listen.unix-connected", "EINVAL", _connected, "the socket is connected", "POSIX.1-2024 listen() EINVAL",
-          kinds=CONNECTED),
-    gives("listen.unix-listens", _listening, "the socket takes connections, one more than backlog says",
-          f"POSIX.1-2024 listen(); unix_recvq_full() in {_AF_UNIX}", kinds=CONNECTED),
-    fails("connect.unix-address", "EINVAL", no_address, "the length or the family is not that of a UNIX address", "unix(7) EINVAL",
-          kinds=CONNECTED),
-    unmodelled("connect.unix-unknown", unknown, "what stands under a name outside the process's directory is not known",
-               kinds=CONNECTED),
+_LATER: tuple[Rule, ...] = (
     gives("connect.unix-nobody", lookup_errors, "nobody listens under the name, or it may not be written to, or leads nowhere",
           "POSIX.1-2024 connect() ENOENT, ENOTDIR, EACCES, ECONNREFUSED, EPROTOTYPE; unix(7)", when=lookup_failed, kinds=CONNECTED,
           category="fails"),
@@ -227,6 +221,22 @@ OPENING: tuple[Rule, ...] = (
           kinds=CONNECTED, note="POSIX says EOPNOTSUPP"),
     gives("connect.unix-connected", _connecting, "the connection is whole, and waits for accept()",
           "POSIX.1-2024 connect(); unix(7)", kinds=CONNECTED),
+)  # fmt: skip
+"""By then a socket that asks for credentials has a name."""
+
+OPENING: tuple[Rule, ...] = (
+    unsupported("listen", "unix-dgram", _DATAGRAMS),
+    fails("listen.unix-unnamed", "EINVAL", _unnamed, "a socket without a name takes no connections", f"unix_listen() in {_AF_UNIX}",
+          kinds=CONNECTED, note="POSIX says EDESTADDRREQ"),
+    fails("listen.unix-connected", "EINVAL", _connected, "the socket is connected", "POSIX.1-2024 listen() EINVAL",
+          kinds=CONNECTED),
+    gives("listen.unix-listens", _listening, "the socket takes connections, one more than backlog says",
+          f"POSIX.1-2024 listen(); unix_recvq_full() in {_AF_UNIX}", kinds=CONNECTED),
+    fails("connect.unix-address", "EINVAL", no_address, "the length or the family is not that of a UNIX address", "unix(7) EINVAL",
+          kinds=CONNECTED),
+    unmodelled("connect.unix-unknown", unknown, "what stands under a name outside the process's directory is not known",
+               kinds=CONNECTED),
+    *map(named_by_then, _LATER),
     *accept_errors("unix", UNIX),
     *(unsupported(call, "unix-dgram", _DATAGRAMS) for call in ("accept", "accept4")),
     *accept_rules("accept"),

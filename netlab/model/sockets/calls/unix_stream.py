@@ -8,10 +8,11 @@ from collections.abc import Iterable
 import msgspec
 
 from netlab.model.sockets.addresses import length_in, pointed
-from netlab.model.sockets.calls.ancillary import control_rules, descriptions_sent, in_flight
+from netlab.model.sockets.calls.ancillary import circle_rule, control_rules, descriptions_sent, in_flight
 from netlab.model.sockets.calls.unix_opening import OPENING
 from netlab.model.sockets.calls.unix_stream_received import RECEIVING
 from netlab.model.sockets.messages import (
+    RECEIVES,
     SENDS,
     content,
     size,
@@ -138,7 +139,7 @@ def _with_sent(s: Situation, many: int, *, certain: int | None = None) -> World:
     world = world.with_object(s.socket_id, one)
     descriptions = descriptions_sent(s) if many else ()
     if descriptions:
-        in_flight(world, descriptions)
+        in_flight(world, descriptions, s.socket.peer)
         peer = world.objects[s.socket.peer]
         assert isinstance(peer, Socket)
         first = min(many, _PIECE)
@@ -235,6 +236,7 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
 ENDS = {"unix-stream": connection_ended}
 
 RULES: tuple[Rule, ...] = (
+    *(circle_rule(call) for call in (*SENDS, *RECEIVES, "shutdown", "connect")),
     *OPENING,
     *(rule for call in SENDS for rule in _sending_rules(call)),
     *RECEIVING,

@@ -16,7 +16,7 @@ from netlab.model.sockets.messages import (
     nothing_received,
     pending_error,
     size,
-    unreadable,
+    unwritable_to,
     waiting,
     waits_never,
     with_name_written,
@@ -147,7 +147,13 @@ def _may_be_there(s: Situation) -> bool | None:
 
 
 def _copies_nowhere(s: Situation) -> bool:
-    return unreadable(s) and _there(s) > 0
+    return unwritable_to(s, _there(s))
+
+
+def _ending(s: Situation) -> Iterable[Outcome]:
+    got = received(s, s.world, (), peeked=False)
+    out, _ = message_out(s, b"", control=got.seen, flags=got.flags)
+    yield with_name_written(s, Outcome(kind="returns", value=0, out=out, world=s.world))
 
 
 def _ended(s: Situation) -> bool:
@@ -185,7 +191,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         gives(f"{call}.unix-may-be-data", _giving, "what a call under way may have sent", posix, when=_may_be_there, kinds=_KINDS),
         gives(f"{call}.unix-error", error_taken, "the peer went without having read all", f"{posix} ECONNRESET", when=pending_error,
               kinds=_KINDS, category="fails"),
-        gives(f"{call}.unix-end", nothing_received, "the peer sends no more, or the socket was shut down", posix, when=_ended,
+        gives(f"{call}.unix-end", _ending, "the peer sends no more, or the socket was shut down", posix, when=_ended,
               kinds=_KINDS),
         fails(f"{call}.unix-none", "EAGAIN", waits_never, "no data is there, and the call does not wait", f"{posix} EAGAIN",
               kinds=_KINDS),

@@ -28,6 +28,13 @@ _LOOPBACK_MTU = 65536
 _MOST_MTU = 65535
 _LEAST_MTU = 68  # RFC 791
 _CONGESTION_BITS = 3  # RFC 3168: the ECN field, which belongs to TCP
+_FORGETTING = (
+    (_IP, constant("IP_TOS")),
+    (constant("SOL_SOCKET"), constant("SO_MARK")),
+    (constant("SOL_SOCKET"), constant("SO_BINDTOIFINDEX")),
+)
+"""Options that make a socket forget its route until it sends again (sk_dst_reset())."""
+
 _PRIORITIES = (0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4)
 """ip_tos2prio in net/ipv4/route.c: SO_PRIORITY, by bits 1 to 4 of the type of service."""
 
@@ -78,11 +85,11 @@ def path_mtu(s: Situation) -> Any:
     one = s.socket
     if one.remote is None or (s.kind == "tcp" and one.state in ("CLOSED", "LISTEN")):
         return Refused("ENOTCONN", "state", certain=one.remote is None, otherwise=Bounds(_LEAST_MTU, _LOOPBACK_MTU))
-    if s.kind == "tcp" and one.state != "ESTABLISHED":
-        return Refused("ENOTCONN", "state", certain=False, otherwise=Bounds(_LEAST_MTU, _LOOPBACK_MTU))
+    mtu: Any = Bounds(_LEAST_MTU, _LOOPBACK_MTU)
     if s.host.owns(one.remote.host.removeprefix("::ffff:")):
-        return _MOST_MTU if one.family == "inet" or one.remote.host.startswith("::ffff:") else _LOOPBACK_MTU
-    return Bounds(_LEAST_MTU, _LOOPBACK_MTU)
+        mtu = _MOST_MTU if one.family == "inet" or one.remote.host.startswith("::ffff:") else _LOOPBACK_MTU
+    forgotten = any(option in one.options for option in _FORGETTING) or (s.kind == "tcp" and one.state != "ESTABLISHED")
+    return Refused("ENOTCONN", "state", certain=False, otherwise=mtu) if forgotten else mtu
 
 
 def _group_hops(s: Situation) -> Any:

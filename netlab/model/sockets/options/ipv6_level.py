@@ -36,14 +36,14 @@ def _only(s: Situation, number: Any) -> Refused | None:
 
 
 def _only_version_6(s: Situation) -> Any:
-    """bind() to anything but :: sets it, whatever was asked for (__inet6_bind() in net/ipv6/af_inet6.c)."""
+    """bind() to anything but :: and mapped addresses sets it, whatever was asked for (__inet6_bind() in net/ipv6/af_inet6.c)."""
     one = s.socket
     given = one.options.get((_IPV6, constant("IPV6_V6ONLY")), sysctl(s, "net.ipv6.bindv6only", 0))
     if given or one.local is None or "address" not in one.chosen:
         return given
     if from_accept(s):
         return Bounds(values=(0, 1))
-    return 0 if one.local.host == "::" else 1
+    return 0 if one.local.host == "::" or one.local.host.startswith("::ffff:") else 1
 
 
 def _not_stream(s: Situation, number: Any) -> Refused | None:
@@ -91,8 +91,6 @@ def _checksum(_: Situation, number: int) -> Any:
 
 
 def _family(s: Situation) -> Any:
-    if s.kind == "raw":
-        return Refused("ENOPROTOOPT", "kind")
     connected = s.socket.remote is not None and (s.kind != "tcp" or s.socket.state == "ESTABLISHED")
     return constant("AF_INET6") if connected else Refused("ENOTCONN", "state", certain=s.socket.remote is None, otherwise=10)
 
@@ -121,7 +119,7 @@ ROWS: tuple[Option, ...] = (
     option(_LEVEL, "IPV6_TRANSPARENT", _CORE, takes=flag, needs=_transparent, **_SIX),
     option(_LEVEL, "IPV6_UNICAST_IF", _CORE, writes="four bytes", takes=_interface, **_SIX),
     option(_LEVEL, "IPV6_CHECKSUM", _ADVANCED, takes=_checksum, default=-1, kinds=("raw",), **_SIX),
-    option(_LEVEL, "IPV6_ADDRFORM", _SOURCE, writes="unmodelled", shows=_family, **_SIX),
+    option(_LEVEL, "IPV6_ADDRFORM", _SOURCE, writes="unmodelled", shows=_family, kinds=("tcp", "udp"), **_SIX),
 )  # fmt: skip
 
 LEFT_OUT = frozenset(

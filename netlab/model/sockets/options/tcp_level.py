@@ -76,11 +76,11 @@ def _deferred(_: Situation, number: int) -> int:
 
 
 def _pingpong(s: Situation) -> Any:
-    """On before any data; then it changes as data goes to and fro."""
+    """On before any data; then it changes as data goes to and fro, and listen() sets it anew."""
     connection = s.connection
     moved = connection is not None and any(flow.sent for flow in connection.flows)
     given = s.socket.options.get((_TCP, constant("TCP_QUICKACK")), 1)
-    return Bounds(values=(0, 1)) if moved or (given == 0 and s.socket.state not in _QUIET) else given
+    return Bounds(values=(0, 1)) if moved or (given == 0 and s.socket.state != "CLOSED") else given
 
 
 def _quickly(_: Situation, number: int) -> int:

@@ -46,4 +46,8 @@ def inherited(listener: Socket) -> Mapping[tuple[int, int], Any]:
     return {option: value for option, value in listener.options.items() if option not in _NOT_INHERITED}
 
 
-_NOT_INHERITED = frozenset([(_SOCKET, constant("SO_PRIORITY"))])  # sk_clone_lock() in net/core/sock.c
+_TCP = constant("IPPROTO_TCP")
+_NOT_INHERITED = frozenset(
+    [(_SOCKET, constant("SO_PRIORITY")), (_TCP, constant("TCP_FASTOPEN")), (_TCP, constant("TCP_DEFER_ACCEPT"))]
+)
+"""What sk_clone_lock() clears, and what belongs to a listener's queue."""
