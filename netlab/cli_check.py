@@ -37,7 +37,8 @@ def check(
 ) -> None:
     """Judge what was recorded: what each connection did, and where a rule was broken, with its id and source.
 
-    FILE is a capture, pcap or pcapng, from anywhere. Packets are numbered as tcpdump and Wireshark number them.
+    FILE is a capture, pcap or pcapng, from anywhere (packets are numbered as tcpdump and Wireshark number them); the JSON result of
+    an earlier run, whose timelines are judged again; or a log of strace's, of which the calls are judged.
 
     Exit status: 0 no rule was broken, 1 some rule was, 2 a file cannot be read or is damaged, 3 no breach was seen, but something
     could not be judged.
@@ -61,7 +62,8 @@ def check(
         checked = check_file(Path(file))
         write_lines(checked.lines, outputs.text)
         outputs.text.flush()
-        results.append(msgspec.structs.replace(checked.result, elapsed=time.monotonic() - began))
+        took = (time.monotonic() - began) / max(len(checked.results), 1)
+        results += [msgspec.structs.replace(one, elapsed=took) for one in checked.results]
     result = RunResult(netlab=__version__, host=host_facts(), scenarios=tuple(results))
     try:
         outputs.write_files(without_payload(result) if no_payload else result)

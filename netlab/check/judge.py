@@ -9,6 +9,7 @@ from netlab.check import oracle, transitions, wire
 from netlab.check.calls import Calls
 from netlab.check.expectations import evaluate
 from netlab.check.findings import Finding, Window
+from netlab.check.system_calls import judge_programs
 from netlab.check.verdicts import Conformance, Mismatch, Outcome, Verdict
 from netlab.check.view import View
 from netlab.scenario.spec import AnyStep, ExpectStep, Scenario
@@ -28,6 +29,18 @@ def judge(scenario: Scenario, timeline: Timeline, *, lacking: str = "") -> tuple
     }
     model = [_by_the_model(identity, judged) for identity, judged in judges.items()]
     return (own, *(verdict for verdict in model if verdict is not None))
+
+
+def judge_by_model(timeline: Timeline) -> tuple[Verdict, ...]:
+    """What the model says of a timeline whose scenario is not known: of TCP's states, of its segments, of programs' calls."""
+    judges: dict[str, Callable[[], Verdict | None]] = {
+        transitions.ID: lambda: transitions.judge_transitions(timeline),
+        wire.ID: lambda: wire.judge_segments(timeline),
+        oracle.ID: lambda: judge_programs(timeline.observations),
+    }
+    found = [_by_the_model(identity, judged) for identity, judged in judges.items()]
+    nothing = Verdict(id="model", outcome="INCONCLUSIVE", reason="there is nothing in it that the model could judge")
+    return tuple(verdict for verdict in found if verdict is not None) or (nothing,)
 
 
 def _by_the_model(identity: str, judged: Callable[[], Verdict | None]) -> Verdict | None:
