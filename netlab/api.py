@@ -18,7 +18,7 @@ from netlab.lab.lab import LabNode
 from netlab.observe.observers import Observers
 from netlab.scenario.spec import CallStep, PacketsExpected
 from netlab.timeline.headers import decode
-from netlab.timeline.observations import CallReturned, Packet
+from netlab.timeline.observations import CallReturned, Packet, SocketState, SystemCall
 from netlab.timeline.streams import flags_text, packets_of
 from netlab.timeline.timeline import Timeline
 from netlab.units import milliseconds
@@ -45,6 +45,16 @@ class Seen:
         """The TCP flags of those packets as tcpdump writes them: ["S", "S.", "."]."""
         headers = [decode(packet.data) for packet in self.packets]
         return [flags_text(one.flags) for one in headers if one.protocol == "tcp"]
+
+    @property
+    def states(self) -> tuple[SocketState, ...]:
+        """The changes of the state of TCP sockets, in the order of time (none without a source for them: netlab-ns doctor)."""
+        return tuple(one for one in self.timeline.observations if isinstance(one, SocketState))
+
+    @property
+    def calls(self) -> tuple[CallReturned | SystemCall, ...]:
+        """The calls that returned: those of a host's agent, and with ``calls=True`` those of every program in the lab."""
+        return tuple(one for one in self.timeline.observations if isinstance(one, CallReturned | SystemCall))
 
     @property
     def lost(self) -> int:

@@ -11,7 +11,7 @@ import click
 
 from netlab.cli import INCONCLUSIVE, discard_output
 from netlab.cli_files import UnwritableError
-from netlab.cli_options import html_option, writable
+from netlab.cli_options import ci_options, html_option, writable
 
 FAULT = 1
 
@@ -22,6 +22,7 @@ FAULT = 1
 @click.option("--junit", metavar="FILE", callback=writable, help="Write what was found as JUnit XML.")
 @click.option("--pcap", metavar="FILE", callback=writable, help="Write the packets as pcapng, what was found as their comments.")
 @html_option
+@ci_options
 @click.option("--no-payload", is_flag=True, help="Leave payloads out of what is written.")
 @click.option(
     "--allow-inconclusive", is_flag=True, help="Exit with 0, not 3, when no rule was broken but something is INCONCLUSIVE."
@@ -32,6 +33,9 @@ def check(
     junit: str | None,
     pcap: str | None,
     html: str | None,
+    ctrf: str | None,
+    summary: str | None,
+    github_summary: str | None,
     no_payload: bool,
     allow_inconclusive: bool,
 ) -> None:
@@ -53,7 +57,9 @@ def check(
     from netlab.report.redact import without_payload
     from netlab.report.text import write_lines
 
-    outputs = Outputs(json=json, junit=junit, pcap=pcap, html=html)
+    outputs = Outputs(
+        json=json, junit=junit, pcap=pcap, html=html, ctrf=ctrf, summary=summary, github_summary=github_summary
+    )
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
     results = []

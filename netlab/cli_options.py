@@ -89,6 +89,32 @@ def html_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def _step_summary(ctx: click.Context, param: click.Parameter, value: bool) -> str | None:
+    """The file that GitHub Actions gives to a step for its summary."""
+    if not value:
+        return None
+    path = os.environ.get("GITHUB_STEP_SUMMARY", "")
+    if not path:
+        raise click.BadParameter(
+            "GITHUB_STEP_SUMMARY is not set: this is no step of a GitHub job; --summary FILE writes the same anywhere"
+        )
+    return writable(ctx, param, os.path.abspath(path))
+
+
+def ci_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The reports that CI systems read besides JUnit: ``ctrf``, ``summary`` and ``github_summary``, each a path or None."""
+    options = (
+        click.option("--ctrf", metavar="FILE", callback=writable, help="Write CTRF, the Common Test Report Format (JSON)."),
+        click.option("--summary", metavar="FILE", callback=writable, help="Write Markdown for a CI job: failures, packets drawn."),
+        click.option(
+            "--github-summary", is_flag=True, callback=_step_summary, help="Append the same to the summary of this GitHub job."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def running(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that runs scenarios."""
     options = (
@@ -119,4 +145,4 @@ def running(command: Callable[..., None]) -> Callable[..., None]:
     )
     for option in reversed(options):
         command = option(command)
-    return command
+    return ci_options(command)

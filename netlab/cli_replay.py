@@ -11,7 +11,7 @@ import click
 from netlab.cli import UNTOLD, discard_output
 from netlab.cli_bundle import ask
 from netlab.cli_files import UnwritableError
-from netlab.cli_options import html_option, writable
+from netlab.cli_options import ci_options, html_option, writable
 from netlab.cli_progress import Progress
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _NAMED = 3
 @click.option("--junit", metavar="FILE", callback=writable, help="Write the run that is shown as JUnit XML.")
 @click.option("--pcap", metavar="FILE", callback=writable, help="Write the packets of the run that is shown as pcapng.")
 @html_option
+@ci_options
 def replay(path: str, times: int | None, until_fail: bool, jobs: int, seed: int | None, trust: bool, **files: str | None) -> None:
     """Run the failed scenario of a bundle again, with every impairment as it was recorded.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netlab.scenario.spec import NotTested, Scenario
 
 FAILED = 1
+REPORTS = ("json", "junit", "pcap", "ctrf", "summary", "github_summary")
+"""The options that name where a report of every run goes."""
 
 
 @click.command()
@@ -96,7 +98,7 @@ def execute(
     from netlab.report.strict import strict
     from netlab.run import RunOptions, run_all
 
-    outputs = Outputs(json=options["json"], junit=options["junit"], pcap=options["pcap"], html=options.get("html"))
+    outputs = Outputs(html=options.get("html"), **{name: options[name] for name in REPORTS})
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
     chosen = {"timeout": options["timeout"], "jobs": options["jobs"], "seed": options["seed"], "again": again}

@@ -14,7 +14,7 @@ import click
 
 from netlab.cli import INCONCLUSIVE, discard_output
 from netlab.cli_files import UnwritableError
-from netlab.cli_options import Length, Size, html_option, settings_option, writable
+from netlab.cli_options import Length, Size, ci_options, html_option, settings_option, writable
 
 if TYPE_CHECKING:
     from netlab.companions import Beside
@@ -53,6 +53,7 @@ class _Watch(click.Command):
 @click.option("--junit", metavar="FILE", callback=writable, help="Write the findings as JUnit XML.")
 @click.option("--pcap", metavar="FILE", callback=writable, help="Write the packets as pcapng, findings as their comments.")
 @html_option
+@ci_options
 @click.option("--capture-buffer", type=Size(), metavar="SIZE", help="Capture buffer of each node: 512k, 8M.")
 @click.option("--no-payload", is_flag=True, help="Leave payloads out of what is written.")
 @click.option(
@@ -90,7 +91,7 @@ def watch(
         raise click.UsageError(
             f"{program[0]} stands after the host: netlab-ns watch {program[0]} ... TOPOLOGY HOST -- PROGRAM ARGS"
         )
-    reports = {name: options.pop(name) for name in ("json", "junit", "pcap", "html")}
+    reports = {name: options.pop(name) for name in ("json", "junit", "pcap", "html", "ctrf", "summary", "github_summary")}
     if list(reports.values()).count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
     loaded = load_topology(topology, settings)

@@ -50,6 +50,7 @@ class RunOptions:
 
     ``seed`` is what impairments decide by that have none of their own; with a ``script`` they decide nothing, and what it
     prescribes is done instead. ``again``: how often a scenario is played again that is undecided because a source lost something.
+    ``ending`` is called with the lab while its sockets and links still are as the steps left them, what was seen, and what lacked.
     """
 
     timeout: Duration | None = None
@@ -58,6 +59,7 @@ class RunOptions:
     seed: int = 0
     script: Script | None = None
     again: int = 0
+    ending: Callable[[Lab, Timeline, str], None] | None = None
 
 
 def run_scenario(scenario: Scenario, options: RunOptions = RunOptions()) -> ScenarioResult:
@@ -95,7 +97,7 @@ def _result(scenario: Scenario, timeline: Timeline, lacking: str, elapsed: float
         group=scenario.claim.group if scenario.claim else "",
         verdicts=judge(scenario, timeline, lacking=lacking),
         timeline=timeline,
-        topology=_drawn(scenario.topology),
+        topology=drawn(scenario.topology),
         elapsed=elapsed,
     )
 
@@ -193,7 +195,10 @@ def _run(scenario: Scenario, lab: Lab, options: RunOptions) -> tuple[Timeline, s
             observers.stop()
         notes = tuple(print_round_trips(scenario.topology))
         built = SourceReport(name="lab", available=True, reason="; ".join(lab.shortfalls), notes=notes)
-        return observers.whole(wire.report(), built), lacking
+        timeline = observers.whole(wire.report(), built)
+        if options.ending is not None:
+            options.ending(lab, timeline, lacking)
+        return timeline, lacking
 
 
 class _Run:
@@ -301,7 +306,8 @@ class _Run:
         return evaluate(expect, View(timeline), window, final=False)
 
 
-def _drawn(topology: Topology) -> dict[str, object]:
+def drawn(topology: Topology) -> dict[str, object]:
+    """What a result says of a topology: its name, the kinds of its nodes, the names of its links."""
     return {
         "name": topology.name,
         "nodes": {node.name: node.kind for node in topology.nodes},

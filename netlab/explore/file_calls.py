@@ -53,7 +53,7 @@ def by_path(scene: Scene, draw: Draw, process: str, path: Value) -> None:
     elif shape < 215:
         scene.say(process, "unlink", chosen)
     elif shape < 240:
-        scene.say(process, "mkfile", chosen)
+        scene.say(process, "mkfile", path if isinstance(chosen, BadPointer) else chosen)  # no call of C's: it takes no pointer
     else:
         scene.say(process, "umask", Number(draw.of((0o022, 0o077, 0))))
         scene.say(process, "umask", Number(0o022))

@@ -269,6 +269,13 @@ class Lab:
             raise LabError("only a lab that was built to stay can outlive the process that built it")
         self.keeper.hand_over(listener, description)
 
+    def lend(self, listener: Socket, description: int) -> None:
+        """Let others in for as long as the lab runs: its keeper serves whoever of its user connects to ``listener``, a bound socket,
+        and shows them the file ``description``. The lab still ends with this process."""
+        for node in self.nodes.values():
+            self.keeper_of(node)
+        self.keeper.ask("lend", listener.fileno(), description)
+
     def face(self, middle: Middle) -> None:
         """Open the sockets of a middle that were not open yet; they are closed with the lab."""
         middle.face(self._facing)

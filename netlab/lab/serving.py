@@ -85,7 +85,7 @@ class Server:
                 elif fd not in self.clients:
                     self.accept()
                 elif not self.answer(self.clients[fd]):
-                    if self.listener is None:
+                    if self.listener is None or (self.owner >= 0 and self.clients[fd] is self.control):
                         return
                     self.poll.unregister(fd)
                     self.clients.pop(fd).close()
@@ -312,6 +312,13 @@ class Server:
         for fd in range(3):
             os.dup2(nowhere, fd)
         os.close(nowhere)
+        return {}, []
+
+    def do_lend(self, *, fds: list[int]) -> Answer:
+        """Serve, for as long as the owner lives, whoever connects to the first of ``fds`` too; the second describes the lab."""
+        self.listener, self.description = socket.socket(fileno=os.dup(fds[0])), os.dup(fds[1])
+        self.listener.listen()  # here, as in do_stay
+        self.poll.register(self.listener, select.POLLIN)
         return {}, []
 
     def do_describe(self, *, fds: list[int]) -> Answer:

@@ -3,7 +3,7 @@
 It knows TCP's and UDP's sockets alike, and no call: bind(), listen() and connect() ask.
 """
 
-from netlab.model.sockets.objects import Address, Socket
+from netlab.model.sockets.objects import Address, Socket, Unknown
 from netlab.model.sockets.world import EPHEMERAL, Host, World
 from netlab.notation.constants import constant
 
@@ -58,9 +58,10 @@ def _overlap(one: Socket, wanted: Address, other: Socket) -> bool:
 
 def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int = 0) -> bool | None:
     """Whether another socket of its kind keeps socket ``number`` from having this address and port; None where a port's number is
-    not known (inet_bind_conflict() in net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse() in net/ipv4/udp.c)."""
+    not known, or a socket (inet_bind_conflict() in net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse() in net/ipv4/udp.c)."""
     doubt = False
     for other_number, other in world.objects.items():
+        doubt = doubt or isinstance(other, Unknown)
         if not isinstance(other, Socket) or other.kind != one.kind or other_number == number or other.host != one.host:
             continue
         if other.local is None or other.local.port == 0 or other.note.get("released"):

@@ -59,12 +59,21 @@ def as_seen_by(one: Socket, host: str, port: int) -> Address:
     return Address(one.domain, host, port)
 
 
+def own_address(one: Socket, family: int) -> str:
+    """The plain address of version 4 or 6 that bind() or connect() gave a socket; "" without one.
+
+    A socket of IPv6 keeps one of IPv4 apart where it is connected by both, one after the other (``inet_saddr``).
+    """
+    local = plain(one.local.host) if one.local is not None else ""
+    if local and local not in _ANYWHERE and version(local) == family:
+        return local
+    apart: str = one.note.get("inet_saddr", "") if family == 4 else ""
+    return apart
+
+
 def source_of(world: World, one: Socket, target: str) -> str | None:
     """The plain address that a socket sends to another one from; None where it is not known."""
-    local = plain(one.local.host) if one.local is not None else ""
-    if local and local not in _ANYWHERE and version(local) == version(target):
-        return local
-    return source_for(world.hosts[one.host], target)
+    return own_address(one, version(target)) or source_for(world.hosts[one.host], target)
 
 
 def fits(world: World, one: Socket, source: Address, target: Address) -> int:
@@ -218,7 +227,8 @@ def disconnected(world: World, number: int) -> World:
         port = local.port if "port" in one.chosen and one.kind == "udp" else 0
         keeps = port or host != ANY[one.domain] or one.kind == "raw"
         local = Address(one.domain, host, port, scope=local.scope) if keeps else None
-    return world.with_object(number, msgspec.structs.replace(one, state="CLOSED", remote=None, local=local))
+    note = {name: value for name, value in one.note.items() if name != "inet_saddr"}
+    return world.with_object(number, msgspec.structs.replace(one, state="CLOSED", remote=None, local=local, note=note))
 
 
 def connected(world: World, number: int, host: str, port: int) -> World:
@@ -231,7 +241,10 @@ def connected(world: World, number: int, host: str, port: int) -> World:
     local = one.local or local_name(one)
     if plain(local.host) in _ANYWHERE:
         local = msgspec.structs.replace(local, host=as_seen_by(one, source, 0).host)
-    return world.with_object(number, msgspec.structs.replace(one, state="ESTABLISHED", remote=remote, local=local))
+    note = one.note
+    if version(plain(local.host)) == 6 and version(host) == 4:
+        note = {**note, "inet_saddr": source}
+    return world.with_object(number, msgspec.structs.replace(one, state="ESTABLISHED", remote=remote, local=local, note=note))
 
 
 def arrived(world: World, number: int) -> tuple[World, ...]:

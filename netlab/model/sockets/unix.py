@@ -72,7 +72,11 @@ def under_way(world: World, number: int, one: Socket) -> tuple[int, int]:
     """
     if one.kind == "unix-stream":
         connection = world.connections.get(one.connection)
-        read = connection.flows[side(connection, number)].read if connection is not None else 0
+        flow = connection.flows[side(connection, number)] if connection is not None else Flow()
+        read = flow.read
+        if flow.sent > read and one.note.get("full", -1) >= 0:
+            # It was filled: full until something is read, and then nobody knows.
+            return (send_buffer(one), send_buffer(one)) if one.note["full"] == read else (0, send_buffer(one))
         pieces = [many for end, many in one.note.get("pieces", ()) if end > read]
     else:
         pieces = []

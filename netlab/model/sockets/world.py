@@ -111,6 +111,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     handled: Mapping[str, str] = msgspec.field(default_factory=lambda: {"SIGPIPE": "ignore"})
     parent: str = ""
     alive: bool = True
+    reserved: frozenset[int] = frozenset()
+    """Numbers that calls which wait inside have taken already: accept() does before it waits."""
 
     def lowest_free(self, start: int = 0) -> int:
         """The lowest number from ``start`` on that is not open (POSIX dup(), 2.6 File Descriptor Allocation)."""
@@ -118,7 +120,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
             if coming not in self.table:
                 return coming
         number = start
-        while number in self.table:
+        while number in self.table or number in self.reserved:
             number += 1
         return number
 

@@ -16,10 +16,15 @@ from netlab.report.html.palette import state_class
 from netlab.report.html.placing import GUTTER, LANE, ROW, Axis, Column, Columns, Row
 from netlab.report.lines import printable
 
-__all__ = ["Scene", "cut", "depths", "text_at"]
+__all__ = ["Scene", "cut", "depths", "safe", "text_at"]
 
 _LETTER = 6.65
 _BAR = 7.0
+
+
+def safe(text: str) -> str:
+    """Any text as XML holds it, without characters that act on who reads it."""
+    return escaped(printable(text))
 
 
 def cut(text: str, width: float) -> str:
@@ -46,7 +51,7 @@ class Scene:
         body = "".join(self._body(top, bottom))
         return (
             f'<svg class="ladder" xmlns="http://www.w3.org/2000/svg" viewBox="0 {top:.1f} {width:.0f} {height:.1f}" '
-            f'width="{width:.0f}" height="{height:.1f}" role="img" aria-label="{escaped(label)}">{body}</svg>'
+            f'width="{width:.0f}" height="{height:.1f}" role="img" aria-label="{safe(label)}">{body}</svg>'
         )
 
     def _body(self, top: float, bottom: float) -> Iterator[str]:
@@ -84,7 +89,7 @@ class Scene:
         last = self.axis.bottom if lane.until is None else self.axis.y(lane.until)
         if last < top or first > bottom or self._outside(lane.began, lane.until):
             return
-        yield f"<g><title>{escaped(printable(lane.told))}</title>"
+        yield f"<g><title>{safe(lane.told)}</title>"
         for span in lane.spans:
             a, b = self.axis.y(span.began), self.axis.bottom if span.until is None else self.axis.y(span.until)
             if b < top or a > bottom or b - a < 0.5:
@@ -114,7 +119,7 @@ class Scene:
         times = max(int((bottom - top) / every), 1)
         for number in range(times):
             y = top + (bottom - top) * (number + 0.5) / times
-            yield f'<text class="{style} upright" transform="translate({x + 3.4:.1f} {y:.1f}) rotate(-90)">{escaped(state)}</text>'
+            yield f'<text class="{style} upright" transform="translate({x + 3.4:.1f} {y:.1f}) rotate(-90)">{safe(state)}</text>'
 
     def _bar(self, call: Happening, depth: int, top: float, bottom: float) -> Iterator[str]:
         column = self.columns.by_name.get(call.host)
@@ -128,7 +133,7 @@ class Scene:
         x = column.x - _BAR / 2 + column.side * 5 * depth
         yield (
             f'<rect class="{style}" x="{x:.1f}" y="{first - 3:.1f}" width="{_BAR:g}" height="{max(last - first, 0) + 6:.1f}" '
-            f'rx="2"><title>{escaped(call.told)}</title></rect>'
+            f'rx="2"><title>{safe(call.told)}</title></rect>'
         )
 
     def _packet(self, part: Happening, y: float, top: float, bottom: float) -> Iterator[str]:
@@ -144,7 +149,7 @@ class Scene:
         lost = self._lost(hop) if not ends else None
         if max(until, lost or 0) < top or y > bottom:
             return
-        yield f'<g class="packet{" bad" if not ends else ""}"><title>{escaped(part.told)}</title>'
+        yield f'<g class="packet{" bad" if not ends else ""}"><title>{safe(part.told)}</title>'
         if hop.sent is None:
             assert target is not None
             yield _arrow(self._between(source, target), self._arrival(y), target.x, y, "half")
@@ -286,9 +291,9 @@ def _arrow(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
 
 def text_at(style: str, x: float, y: float, text: str, *, told: str = "", anchor: str = "") -> str:
     """One line of text from x on, or around or up to it (``anchor``); what was ``told`` in full is its tooltip."""
-    title = f"<title>{escaped(told)}</title>" if told and told != text else ""
+    title = f"<title>{safe(told)}</title>" if told and told != text else ""
     side = f' text-anchor="{anchor}"' if anchor else ""
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}"{side}>{title}{escaped(text)}</text>'
+    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}"{side}>{title}{safe(text)}</text>'
 
 
 def _length(ns: int) -> str:

@@ -7,6 +7,7 @@ where a verdict failed. It refuses to know where on a page anything stands.
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from netlab.model.rfc_states import RfcConnection, rfc_connections
 from netlab.notation.calls import CallText
@@ -132,7 +133,7 @@ def happenings_of(timeline: Timeline, *, marked: Collection[int] = ()) -> Happen
 def _together(found: list[Happening]) -> Iterator[Happening]:
     """A call that nothing came between and its return is one line; the return is where it is marked."""
     skip = False
-    for one, following in zip(found, [*found[1:], None], strict=True):
+    for one, following in zip_longest(found, found[1:]):
         if skip:
             skip = False
             continue

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from netlab.check.result import ScenarioResult
 from netlab.check.verdicts import Verdict
 from netlab.report.evidence import failing
-from netlab.report.graph_cards import escaped, rectangle
+from netlab.report.graph_cards import rectangle
 from netlab.report.graph_style import icon
-from netlab.report.html.drawing import Scene, depths, text_at
+from netlab.report.html.drawing import Scene, depths, safe, text_at
 from netlab.report.html.folding import Fold, folded, is_marked
 from netlab.report.html.happenings import Happenings, happenings_of
 from netlab.report.html.hops import columns
@@ -153,12 +153,12 @@ def _head(places: Columns, timeline: Timeline) -> str:
         left = column.x - wide / 2
         body.append(f'<path class="life" d="M{column.x:.1f} 44V{_HEAD:g}"/>')
         addresses = "" if node is None else ", ".join(one for own in node.addresses.values() for one in own)
-        body.append(f"<g><title>{escaped(f'{column.name} {addresses}'.strip())}</title>")
+        body.append(f"<g><title>{safe(f'{column.name} {addresses}'.strip())}</title>")
         body.append(rectangle("box", left, 10, wide, 34, 8))
         body.append(icon(node.kind if node is not None else "host", left + 9, 17, 20))
         body.append(text_at("host", left + 37, 31.5, column.name) + "</g>")
     label = f"a ladder of {', '.join(places.by_name)}"
     return (
         f'<svg class="ladder" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {places.width:.0f} {_HEAD:g}" '
-        f'width="{places.width:.0f}" height="{_HEAD:g}" role="img" aria-label="{escaped(label)}">{"".join(body)}</svg>'
+        f'width="{places.width:.0f}" height="{_HEAD:g}" role="img" aria-label="{safe(label)}">{"".join(body)}</svg>'
     )

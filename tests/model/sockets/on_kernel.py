@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from networks import HERE, node
+from networks import HERE, node, two_hosts
 
 from netlab.lab.lab import Lab
 from netlab.model.sockets.beginning import world_of
@@ -38,11 +38,30 @@ def disagreements(tables: Mapping[str, Sequence[str]], folder: Path) -> dict[str
     return found
 
 
+def disagreements_between(tables: Mapping[str, Sequence[str]], folder: Path) -> dict[str, str]:
+    """The same between two hosts, "client" and "server", where what is sent may be on its way. A step begins with its host."""
+    found = {}
+    for name, steps in tables.items():
+        with Lab(two_hosts(), forks=AGENT) as lab:
+            lab.start()
+            wire = {"endpoints": ["client", "server"], "subnets": ["10.0.0.0/24", "fd00::/64"]}
+            topology = {"name": "two", "nodes": {"client": {}, "server": {}}, "links": [wire]}
+            written = [dict([_open(step).split(": ", 1)]) for step in steps]
+            said = _played(lab, {"topology": topology, "steps": written}, folder / "two.scenario.yaml", certain=False)
+            if said:
+                found[name] = said
+    return found
+
+
 def _disagreement(lab: Lab, host: str, steps: Sequence[str], path: Path) -> str:
     text = {"topology": {"name": host, "nodes": {host: {}}}, "steps": [{host: _open(step)} for step in steps]}
+    return _played(lab, text, path, certain=True)
+
+
+def _played(lab: Lab, text: Mapping[str, object], path: Path, *, certain: bool) -> str:
     path.write_text("# A sequence.\n" + json.dumps(text))
     (scenario,) = load_scenarios(path)
-    oracle = Oracle(world_of(scenario.topology, certain=True))
+    oracle = Oracle(world_of(scenario.topology, certain=certain))
     numbers: dict[int, int] = {}
     seen: list[AnyObservation] = []
     with Player(lab, seen.append, _WAIT) as player:

@@ -106,8 +106,8 @@ def _ports(one: str, two: str, three: str) -> dict[str, list[str]]:
                            "getsockname(u)", "bind(u, 127.0.0.1:0)", "getpeername(s)"],
         "of a client that named no address": [
             *[step.replace("AF_INET,", "AF_INET6,") for step in [*made("l", one), *made("c", two)]], "bind(l, [::]:7000)",
-            "listen(l, 5)", "bind(c, [::]:7001)", "connect(c, [::1]:7000)", "a = accept(l)", "close(l)", *made("t", three), "bind(t, 0.0.0.0:7001)",
-            "bind(t, 0.0.0.0:7000)", "bind(t, 127.0.0.1:7001)", *made("u", three), "bind(u, 127.0.0.6:7000)"],
+            "listen(l, 5)", "bind(c, [::]:7001)", "connect(c, [::1]:7000)", "a = accept(l)", "close(l)", *made("t", three),
+            "bind(t, 0.0.0.0:7001)", "bind(t, 0.0.0.0:7000)", "bind(t, 127.0.0.1:7001)", *made("u", three), "bind(u, 127.0.0.6:7000)"],
         "of another user": [*made("s", one), "bind(s, 127.0.0.1:7000)", "seteuid(65534)", *made("t", two),
                             "bind(t, 127.0.0.1:7000)", "seteuid(0)", *made("v", three), "bind(v, 127.0.0.1:7000)"],
         "of a device": [*first, 'setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo")', "bind(s, 127.0.0.1:7000)", *second,

@@ -1,8 +1,10 @@
 """What every call about a descriptor looks at first: that it is open, that it is a socket, that its pointers can be read."""
 
 from netlab.model.sockets.addresses import LONGEST, is_unknown, length_in, length_out_of_range, not_readable, pointed
+from netlab.model.sockets.calls.descriptors import table_full
 from netlab.model.sockets.rules import NOTHING, SOCKETS, Rule, always, fails, unmodelled
 from netlab.model.sockets.situation import Situation
+from netlab.notation.constants import constant
 from netlab.notation.values import BadPointer
 
 _ABOUT_SOCKETS = (
@@ -66,7 +68,24 @@ _ADDRESSES: tuple[Rule, ...] = (
           "send(2) EFAULT; ____sys_sendmsg() in net/socket.c", kinds=SOCKETS),
 )  # fmt: skip
 
+
+def _flags_unknown(s: Situation) -> bool:
+    return bool(s.number("flags") & ~(constant("SOCK_CLOEXEC") | constant("SOCK_NONBLOCK")))
+
+
+def _no_number(s: Situation) -> bool | None:
+    return table_full(s)
+
+
+_ACCEPTED_FROM_FILES: tuple[Rule, ...] = (
+    fails("accept4.no-socket-flags", "EINVAL", _flags_unknown, "the flags are looked at first",
+          "__sys_accept4_file() in net/socket.c", kinds=_NO_SOCKETS),
+    *(fails(f"{call}.no-socket-full", "EMFILE", _no_number, "a number is taken before the descriptor is found to be no socket",
+            "do_accept() in net/socket.c", kinds=_NO_SOCKETS) for call in ("accept", "accept4")),
+)  # fmt: skip
+
 RULES: tuple[Rule, ...] = (
+    *_ACCEPTED_FROM_FILES,
     *(_not_open(call) for call in _ABOUT_DESCRIPTORS),
     *(_no_socket(call) for call in _ABOUT_SOCKETS),
     *_ADDRESSES,

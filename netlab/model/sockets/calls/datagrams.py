@@ -13,7 +13,9 @@ from netlab.model.sockets.calls.datagrams_connecting import (
     connect_rules,
     failing,
     from_somewhere,
+    group_unknown,
     inet6,
+    leaves_loopback,
     shutdown_rules,
     unsupported,
     with_name,
@@ -31,6 +33,7 @@ from netlab.model.sockets.udp import (
     arrived,
     delivered,
     only_v6,
+    own_address,
     source_of,
     with_port,
 )
@@ -43,6 +46,7 @@ _UDP4 = "udp_sendmsg() in net/ipv4/udp.c"
 _UDP6 = "udpv6_sendmsg() in net/ipv6/udp.c"
 _LONGEST4, _LONGEST6, _OVERFLOW = 65507, 65527, 0xFFFF
 """65535 less the headers of IPv4 and UDP (RFC 791, RFC 768); less UDP's alone over IPv6 (RFC 8200)."""
+_SURELY_ONE_PACKET = 1200
 _SHORT4, _SHORT6 = 16, 24
 _UNSPEC = constant("AF_UNSPEC")
 _CORK = (constant("IPPROTO_UDP"), constant("UDP_CORK"))
@@ -101,7 +105,6 @@ def target(s: Situation) -> Address | None:
     if cork is not None:
         return cork[1]
     family = _named_family(s)
-    local = plain(s.socket.local.host) if s.socket.local is not None else ""
     if family is None or (family == _UNSPEC and inet6(s)):
         peer = _peer(s)
         return None if peer is None else Address(INET, plain(peer.host), peer.port)
@@ -109,7 +112,7 @@ def target(s: Situation) -> Address | None:
     host = plain(address.host) or "0.0.0.0"
     if host == "::" and over_ipv4(s):
         host = "127.0.0.1"
-    return Address(INET if "." in host and ":" not in host else INET6, destination(host, local), address.port)
+    return Address(INET if "." in host and ":" not in host else INET6, destination(host, own_address(s.socket, 4)), address.port)
 
 
 # What is refused.
@@ -196,12 +199,9 @@ def _hard_route(s: Situation) -> bool:
     where = target(s)
     if where is None or _corked(s) is not None:
         return False
-    several = len(s.host.interfaces) > 1
-    if is_group(where.host):
-        return several or (from_somewhere(s, where.host) and not over_ipv4(s))
-    if is_link_local(where.host) and several:
-        return True
-    if is_broadcast(s.host, where.host) and several and where.host == "255.255.255.255":
+    if is_group(where.host) or where.host == "255.255.255.255":
+        return group_unknown(s, where.host)
+    if is_link_local(where.host) and len(s.host.interfaces) > 1:
         return True
     return reached(s.host, where.host) and source_of(s.world, s.socket, where.host) is None
 
@@ -228,12 +228,8 @@ def _broadcast_refused(s: Situation) -> bool:
 
 
 def _from_loopback(s: Situation) -> bool:
-    where, local = target(s), s.socket.local
-    if where is None or local is None or _corked(s) is not None:
-        return False
-    if is_broadcast(s.host, where.host) or is_group(where.host):
-        return False
-    return plain(local.host).startswith("127.") and over_ipv4(s) and not s.host.owns(where.host)
+    where = target(s)
+    return where is not None and _corked(s) is None and leaves_loopback(s, where.host)
 
 
 def _too_long(s: Situation) -> bool:
@@ -252,8 +248,21 @@ def _not_fragmented(s: Situation) -> bool:
     return small or bool(never and size(s) > 1200)
 
 
-def _shut(s: Situation) -> bool:
-    return s.socket.shut_write
+def _looks_back(s: Situation) -> bool | None:
+    """Whether the call looks for errors, and whether sending was shut down: where data is only added to what is kept back and fits
+    into the same packet, it does not (__ip_append_data() in net/ipv4/ip_output.c)."""
+    cork = _corked(s)
+    if cork is None:
+        return True
+    return False if len(cork[0]) + size(s) < _SURELY_ONE_PACKET else None
+
+
+def _shut(s: Situation) -> bool | None:
+    return s.socket.shut_write and _looks_back(s)
+
+
+def _error(s: Situation) -> bool | None:
+    return pending_error(s) and _looks_back(s)
 
 
 def _segmented(s: Situation) -> bool:
@@ -331,7 +340,7 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
     def refused(what: str, errno: str, when: Callable[[Situation], bool], says: str, source: str, *, note: str = "") -> Rule:
         return fails(f"{call}.udp-{what}", errno, when, says, source, kinds=_KINDS, gives=failing(errno), note=note)
 
-    def dropped(what: str, errno: str, when: Callable[[Situation], bool], says: str, source: str) -> Rule:
+    def dropped(what: str, errno: str, when: Callable[[Situation], bool | None], says: str, source: str) -> Rule:
         return fails(f"{call}.udp-{what}", errno, when, says, source, kinds=_KINDS, gives=_dropping(errno))
 
     return (
@@ -360,7 +369,7 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         dropped("too-long", "EMSGSIZE", _too_long, "the datagram is longer than IP can carry", f"{posix} EMSGSIZE; RFC 768"),
         unmodelled(f"{call}.udp-mtu", _not_fragmented, "path MTU discovery and small send buffers are not modelled", kinds=_KINDS),
         gives(f"{call}.udp-error", _error_told, "an error that came back is told once", "RFC 1122 4.1.3.3; udp(7)",
-              when=pending_error, kinds=_KINDS, category="fails"),
+              when=_error, kinds=_KINDS, category="fails"),
         dropped("shut", "EPIPE", _shut, "the socket was shut down for sending", f"{posix} EPIPE"),
         dropped("unreadable", "EFAULT", unreadable, "the data cannot be read", "send(2) EFAULT"),
         gives(f"{call}.udp-kept", _keeping, "the datagram waits for more data", "udp(7), UDP_CORK; MSG_MORE in send(2)",

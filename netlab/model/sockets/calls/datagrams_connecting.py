@@ -14,12 +14,13 @@ from netlab.model.sockets.ports import is_mapped, plain
 from netlab.model.sockets.routes import destination, is_broadcast, is_group, is_link_local, reached, version
 from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.model.sockets.udp import connected, disconnected, only_v6, source_of, with_port
+from netlab.model.sockets.udp import connected, disconnected, only_v6, own_address, source_of, with_port
 from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 
 _SHORT4, _SHORT6 = 16, 24
 _UNSPEC = constant("AF_UNSPEC")
+_MULTICAST_IF = (constant("IPPROTO_IP"), constant("IP_MULTICAST_IF"))
 _BROADCAST = (constant("SOL_SOCKET"), constant("SO_BROADCAST"))
 
 
@@ -33,10 +34,17 @@ def with_name(s: Situation) -> World:
     return with_port(s.world, s.socket_id)
 
 
+def group_unknown(s: Situation, target: str) -> bool:
+    """Whether by which interface a packet to a group, or to all, goes is not known."""
+    several = len(s.host.interfaces) > 1
+    if ":" in target:
+        return several or from_somewhere(s, target)
+    return several and (4 in s.host.default or bool(s.socket.options.get(_MULTICAST_IF)))
+
+
 def from_somewhere(s: Situation, target: str) -> bool:
     """Whether the socket has an address of its own of the target's version, not only a port: then the route is known."""
-    local = plain(s.socket.local.host) if s.socket.local is not None else "0.0.0.0"
-    return local not in ("0.0.0.0", "::") and version(local) == version(target)
+    return bool(own_address(s.socket, version(target)))
 
 
 def failing(errno: str) -> Callable[[Situation], Iterable[Outcome]]:
@@ -78,9 +86,9 @@ def _connect_target(s: Situation) -> Address:
     """The plain address to connect to."""
     address, local = address_in(s), s.socket.local
     host = plain(address.host)
-    own = plain(local.host) if local is not None else ""
-    if host == "::" and own and ":" not in own and own != "0.0.0.0":
+    if host == "::" and local is not None and is_mapped(local.host):
         host = "127.0.0.1"
+    own = own_address(s.socket, 4)
     return Address(INET6 if ":" in host else INET, destination(host, own), address.port)
 
 
@@ -99,9 +107,8 @@ def _connect_hard(s: Situation) -> bool:
     where = _connect_target(s)
     if bound_scope(s):
         return True
-    several = len(s.host.interfaces) > 1
     if is_group(where.host) or where.host == "255.255.255.255":
-        return several or (":" in where.host and from_somewhere(s, where.host))
+        return group_unknown(s, where.host)
     return reached(s.host, where.host) and source_of(s.world, s.socket, where.host) is None
 
 
@@ -129,10 +136,14 @@ def _connect_broadcast(s: Situation) -> bool:
 
 
 def _connect_from_loopback(s: Situation) -> bool:
-    where, local = _connect_target(s), s.socket.local
-    if local is None or ":" in where.host or s.host.owns(where.host):
+    return leaves_loopback(s, _connect_target(s).host)
+
+
+def leaves_loopback(s: Situation, target: str) -> bool:
+    """Whether a packet would leave the host from an address of its loopback."""
+    if ":" in target or s.host.owns(target) or is_group(target) or target in ("255.255.255.255", "127.255.255.255"):
         return False
-    return plain(local.host).startswith("127.") and not is_broadcast(s.host, where.host) and not is_group(where.host)
+    return own_address(s.socket, 4).startswith("127.")
 
 
 def _connecting(s: Situation) -> Iterable[Outcome]:

@@ -99,7 +99,7 @@ def _special_errors(s: Situation) -> tuple[str, ...]:
     if _type(s) == _PACKET:
         return ("ESOCKTNOSUPPORT", "EPERM") if s.process.uid else ("ESOCKTNOSUPPORT",)
     kind, protocol = _TYPES.get(_type(s), "other"), s.number("protocol")
-    if kind == "seqpacket" and protocol in (0, _SCTP):
+    if kind == "seqpacket":
         return ("ESOCKTNOSUPPORT", "EPROTONOSUPPORT")
     if kind == "dgram" and protocol == (_ICMP if _family(s) == "inet" else _ICMPV6):
         return ("EACCES", "EPROTONOSUPPORT")
@@ -111,6 +111,8 @@ def _special_errors(s: Situation) -> tuple[str, ...]:
 def _perhaps(s: Situation) -> Iterable[Outcome]:
     for errno in _special_errors(s):
         yield Outcome(kind="fails", errno=errno, world=s.world)
+    if _TYPES.get(_type(s)) == "seqpacket" and s.number("protocol") not in (0, _SCTP):
+        return
     if s.call.name == "socket":
         world, _ = s.world.opened(s.process_name, Unknown(why="sockets of this protocol are not modelled"))
         yield Outcome(kind="returns", value=NewDescriptor(s.descriptor_free), world=world)

@@ -12,8 +12,9 @@ import msgspec
 
 from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.options import ip_level, ipv6_level, socket_level, tcp_level, udp_level
-from netlab.model.sockets.options.memory import Given, given, show
+from netlab.model.sockets.options.given import UNSURE, Given, given
 from netlab.model.sockets.options.shape import Option, Refused
+from netlab.model.sockets.options.shown import show
 from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.rules import SOCKETS, Guard, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
@@ -25,6 +26,13 @@ _ERROR = constant("SO_ERROR")
 _LEVELS = {_SOCKET: socket_level, _IP: ip_level, _IPV6: ipv6_level, _TCP: tcp_level, _UDP: udp_level}
 _INT = 4
 _LOOSE = {"", "loose int"}
+_WITH_OWN_LENGTH = {"device", "name", "group", "sender", "unmodelled"}
+_STRUCTURED = {"name", "device", "group", "sender", "linger", "timeval"}
+
+_KEPT_UNDER = {
+    "SO_BINDTODEVICE": (_SOCKET, constant("SO_BINDTOIFINDEX")),
+    "IP_DROP_MEMBERSHIP": (_IP, constant("IP_ADD_MEMBERSHIP")),
+}
 
 Found = Mapping[str, Any]
 """What may come of a call: reasons (the last part of a rule's id) to what belongs to them."""
@@ -86,7 +94,7 @@ def _setting(s: Situation) -> Found:
 
 def _unreadable(s: Situation, level: int, row: Option | None, value: Given) -> str:
     """Whether the value cannot be read before the option is looked at: each level has its own way (net/core/sock.c and others)."""
-    if row is not None and row.writes in ("device", "name", "group", "unmodelled"):
+    if row is not None and row.writes in _WITH_OWN_LENGTH:
         return ""
     if level in (_SOCKET, _TCP, _UDP):
         if value.length < _INT:
@@ -111,9 +119,9 @@ def _short_six(s: Situation, row: Option | None, value: Given) -> bool:
 
 def _weighed(s: Situation, row: Option, value: Given) -> Found:
     kept = value.read(s, row)
-    if row.writes == "group" and kept is None:
+    if isinstance(kept, Refused) and kept.otherwise is UNSURE and not kept.certain:
         return {"left-out": None}
-    if not isinstance(kept, Refused) and row.writes not in ("name", "device", "group", "linger", "timeval"):
+    if not isinstance(kept, Refused) and row.writes not in _STRUCTURED:
         refused = row.needs(s, kept) if row.needs is not None else None
         kept = refused if refused is not None and refused.certain else _both(refused, row.takes(s, kept) if row.takes else kept)
     if isinstance(kept, Refused):
@@ -133,10 +141,7 @@ def _set(s: Situation) -> Iterable[Outcome]:
     row, kept = s.found["set"]
     options = dict(s.socket.options)
     also = row.also(s, kept) if row.also is not None else {}
-    if row.writes == "device":
-        options[(_SOCKET, constant("SO_BINDTOIFINDEX"))] = kept
-    else:
-        options[row.key] = kept
+    options[_KEPT_UNDER.get(row.name, row.key)] = kept
     options |= also
     world = s.world.with_object(s.socket_id, msgspec.structs.replace(s.socket, options=options))
     yield Outcome(kind="returns", value=0, world=world)

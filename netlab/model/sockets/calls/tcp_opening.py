@@ -427,9 +427,7 @@ def _listening(s: Situation) -> Iterable[Outcome]:
     local = one.local
     if not _has_port(s) or local is None:
         local = replace(local or _wild(one), port=-world.fresh())
-    world.objects[s.socket_id] = noted(
-        replace(one, state="LISTEN", local=local, backlog=_backlog(s), accepting=()), released=None
-    )
+    world.objects[s.socket_id] = noted(replace(one, state="LISTEN", local=local, backlog=_backlog(s), accepting=()), released=None)
     yield Outcome(kind="returns", world=world)
 
 
@@ -523,7 +521,35 @@ def _waiting(s: Situation) -> Iterable[Outcome]:
     for key, connection in s.world.connections.items():
         if connection.stage == "answered" and connection.listener == s.socket_id and not connection.dropped:
             world = world.with_connection(key, replace(connection, dropped=True))
-    yield from waiting(s, world, note=s.note if isinstance(s.note, int) else s.process.lowest_free())
+    number = s.note if isinstance(s.note, int) else s.process.lowest_free()
+    owner = world.processes[s.process_name]
+    world = world.with_process(s.process_name, replace(owner, reserved=owner.reserved | {number}))
+    for one in waiting(s, world, note=number):
+        yield one if one.kind == "blocks" else _given_back(s, one)
+
+
+def _given_back(s: Situation, one: Outcome) -> Outcome:
+    """The outcome, with the number that the call had reserved when it began to wait free again, or open."""
+    owner = one.world.processes[s.process_name]
+    if s.note not in owner.reserved:
+        return one
+    kept = replace(owner, reserved=owner.reserved - {s.note})
+    return replace(one, world=one.world.with_process(s.process_name, kept))
+
+
+def _before_waiting(rule: Rule) -> Rule:
+    """A rule that is asked when the call begins, and not again when it goes on."""
+    return replace(rule, when=lambda s: not s.resumed and rule.when(s))
+
+
+def _after_waiting(rule: Rule) -> Rule:
+    """A rule of accept() that gives back what the call reserved before it waited."""
+
+    def free(s: Situation) -> Iterable[Outcome]:
+        for one in rule.gives(s):
+            yield _given_back(s, one) if s.resumed and one.kind != "blocks" else one
+
+    return replace(rule, gives=free)
 
 
 def _accept_rules(call: str) -> tuple[Rule, ...]:
@@ -546,7 +572,6 @@ def _accept_rules(call: str) -> tuple[Rule, ...]:
 RULES: tuple[Rule, ...] = (
     *_CONNECT,
     *_LISTEN,
-    *accept_errors("tcp", KINDS),
-    *_accept_rules("accept"),
-    *_accept_rules("accept4"),
+    *map(_before_waiting, accept_errors("tcp", KINDS)),
+    *map(_after_waiting, (*_accept_rules("accept"), *_accept_rules("accept4"))),
 )

@@ -70,9 +70,13 @@ def _shut(s: Situation) -> bool:
     return s.socket.shut_write
 
 
-def _peer_shut(s: Situation) -> bool:
+def _peer_gone(s: Situation) -> bool:
     peer = s.world.objects.get(s.socket.peer)
-    return size(s) > 0 and (not isinstance(peer, Socket) or peer.shut_read)
+    return not isinstance(peer, Socket) or peer.shut_read
+
+
+def _peer_shut(s: Situation) -> bool:
+    return size(s) > 0 and _peer_gone(s)
 
 
 def broken_pipe(s: Situation) -> Iterable[Outcome]:
@@ -233,6 +237,32 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
+# fill()
+
+
+def _takes_nothing(s: Situation) -> bool:
+    return s.socket.connection == 0 or s.socket.shut_write or _peer_gone(s)
+
+
+def _filling(s: Situation) -> Iterable[Outcome]:
+    least, _ = under_way(s.world, s.socket_id, s.socket)
+    most = max(send_buffer(s.socket) - least, 0) + 2 * _PIECE
+
+    def learn(world: World, seen: Seen) -> World:
+        return _filled(s, max(seen.result, 0))
+
+    yield Outcome(kind="returns", value=Between(0, most), world=_filled(s, most), learn=learn)
+
+
+def _filled(s: Situation, many: int) -> World:
+    """The world in which so many zero bytes were sent, and no more go."""
+    flow = s.outgoing
+    data = None if flow.data is None else flow.data + bytes(many)
+    new = msgspec.structs.replace(flow, sent=flow.sent + many, arrived=flow.sent + many, data=data)
+    world = with_flow(s.world, s.socket.connection, s.side, new)
+    return world.with_object(s.socket_id, msgspec.structs.replace(s.socket, note={**s.socket.note, "full": flow.read}))
+
+
 ENDS = {"unix-stream": connection_ended}
 
 RULES: tuple[Rule, ...] = (
@@ -240,4 +270,6 @@ RULES: tuple[Rule, ...] = (
     *OPENING,
     *(rule for call in SENDS for rule in _sending_rules(call)),
     *RECEIVING,
+    unmodelled("fill.unix-fails", _takes_nothing, "filling a socket that takes nothing is not modelled", kinds=KINDS),
+    gives("fill.unix-filled", _filling, "the send buffer is full", "unix(7); SO_SNDBUF in socket(7)", kinds=KINDS),
 )

@@ -137,10 +137,11 @@ ROWS: tuple[Option, ...] = (
     option(_LEVEL, "IP_LOCAL_PORT_RANGE", _SOURCE, writes="four bytes", reads="byte", takes=_ports),
     option(_LEVEL, "IP_ADD_MEMBERSHIP", _SOURCE, writes="group", reads=""),
     option(_LEVEL, "IP_DROP_MEMBERSHIP", _SOURCE, writes="group", reads=""),
+    option(_LEVEL, "IP_MULTICAST_IF", _SOURCE, writes="sender"),
     read_only(_LEVEL, "IP_MTU", _SOURCE, shows=path_mtu),
     option(_LEVEL, "IP_OPTIONS", _SOURCE, writes="unmodelled", reads="bytes", default=b""),
 )  # fmt: skip
 
-LEFT_OUT = frozenset([5, 9, 16, 17, 18, 23, 32, *range(37, 49), *range(52, 256)])
-"""IP options to be set, multicast of one source and by interface, IPsec, router alert, netfilter, multicast routing, and numbers
+LEFT_OUT = frozenset([5, 9, 16, 17, 18, 23, *range(37, 49), *range(52, 256)])
+"""Multicast of one source, IPsec, router alert, netfilter, multicast routing, and numbers
 that later kernels may use."""

@@ -31,7 +31,8 @@ _CONGESTION_BITS = 3  # RFC 3168
 
 def _only(s: Situation, number: Any) -> Refused | None:
     """IPV6_V6ONLY cannot change once the socket has a port or protocol number (ipv6(7))."""
-    named = s.kind == "raw" or (s.socket.local is not None and s.socket.local.port != 0)
+    one = s.socket
+    named = s.kind == "raw" or (one.local is not None and one.local.port != 0 and not one.note.get("released"))
     return Refused("EINVAL", "state") if named else None
 
 

@@ -13,7 +13,20 @@ from netlab.model.sockets.situation import Situation
 from netlab.notation.constants import constant
 
 Writes = Literal[
-    "", "int", "byte", "some byte", "four bytes", "loose int", "long", "linger", "timeval", "name", "device", "group", "unmodelled"
+    "",
+    "int",
+    "byte",
+    "some byte",
+    "four bytes",
+    "loose int",
+    "long",
+    "linger",
+    "timeval",
+    "name",
+    "device",
+    "group",
+    "sender",
+    "unmodelled",
 ]
 """How setsockopt() reads the value. "": it never does (ENOPROTOOPT). "int": an int, EINVAL for less. "byte": an int, or its low
 byte where the length is below 4, or 0 for none (ip(7)); "some byte": likewise, but EINVAL for none. "four bytes": exactly so many.

@@ -77,10 +77,12 @@ def _deferred(_: Situation, number: int) -> int:
 
 def _pingpong(s: Situation) -> Any:
     """On before any data; then it changes as data goes to and fro, and listen() sets it anew."""
-    connection = s.connection
-    moved = connection is not None and any(flow.sent for flow in connection.flows)
     given = s.socket.options.get((_TCP, constant("TCP_QUICKACK")), 1)
-    return Bounds(values=(0, 1)) if moved or (given == 0 and s.socket.state != "CLOSED") else given
+    connection = s.connection
+    if connection is None:
+        return given if not _was_connected(s) and (given or s.socket.state == "CLOSED") else Bounds(values=(0, 1))
+    moved = any(flow.sent or flow.end for flow in connection.flows)
+    return Bounds(values=(0, 1)) if moved or not given else given
 
 
 def _quickly(_: Situation, number: int) -> int:
