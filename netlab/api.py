@@ -66,15 +66,16 @@ class Observation:
     """A running observation; gives ``Seen``."""
 
     def __init__(self, lab: "Lab", options: Mapping[str, Any]) -> None:
-        self._lab, self._options, self._seen = lab, options, Seen()
+        self._lab, self._options = lab, options
+        self.seen = Seen()
 
     def __enter__(self) -> Seen:
         self._observers = Observers(self._lab, **self._options).start()
-        return self._seen
+        return self.seen
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._observers.stop()
-        self._seen.timeline = self._observers.whole()
+        self.seen.timeline = self._observers.whole()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

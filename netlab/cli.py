@@ -32,6 +32,7 @@ _COMMANDS = {
     "netlab.cli_replay": ("replay",),
     "netlab.cli_shrink": ("shrink",),
     "netlab.cli_check": ("check",),
+    "netlab.cli_diff": ("diff",),
     "netlab.cli_explore": ("explore",),
 }
 _HOMES = {name.rstrip("_"): (module, name) for module, names in _COMMANDS.items() for name in names}

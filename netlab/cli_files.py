@@ -98,10 +98,11 @@ def graph(path: str, settings: dict[str, str], form: str | None, output: str | N
 
 
 @click.command()
-@click.argument("what", default="topology", type=click.Choice(["topology", "scenario", "claims"]))
+@click.argument("what", default="topology", type=click.Choice(["topology", "scenario", "claims", "result"]))
 @click.option("-o", "--output", metavar="OUTPUT", callback=writable, help="Where to write it; - or left out: standard output.")
 def schema(what: str, output: str | None) -> None:
-    """Print the JSON Schema of a topology, a scenario or a file of claims, by which an editor completes and checks."""
+    """Print the JSON Schema of a topology, a scenario or a file of claims, by which an editor completes and checks, or of what
+    runs write with --json."""
     from netlab.json_schemas import schema_text
 
     write(schema_text(what), output)

@@ -143,6 +143,7 @@ def running(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--strict", is_flag=True, help="Known deviations from the document fail."),
     )
+    command = ci_options(command)
     for option in reversed(options):
         command = option(command)
-    return ci_options(command)
+    return command

@@ -177,7 +177,9 @@ def _labs(failed: str, rootless: Check) -> Check:
     root = os.geteuid() == 0
     reason = failed if root else rootless.reason
     fix = (
-        "run where root has CAP_SYS_ADMIN (a container needs --cap-add SYS_ADMIN)" if root else f"{rootless.fix}, or sudo netlab-ns"
+        "run where root has CAP_SYS_ADMIN and CAP_NET_ADMIN (a container needs --cap-add SYS_ADMIN --cap-add NET_ADMIN)"
+        if root
+        else f"{rootless.fix}, or sudo netlab-ns"
     )
     return Check(
         name="network namespaces",

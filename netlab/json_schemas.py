@@ -1,9 +1,10 @@
-"""Makes the JSON Schemas of the files that users write, by which editors complete and check them.
+"""Makes the JSON Schemas of the files that users write, by which editors complete and check them, and of the result that runs write.
 
-They are made from the models that the loaders use. What a schema cannot say (that a name exists, that subnets do not overlap) the
-loaders check.
+They are made from the models that the loaders use, and that of the result from the types that are written. What a schema cannot say
+(that a name exists, that subnets do not overlap) the loaders check.
 """
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,8 @@ def schema_text(kind: str) -> str:
 def schema_of(kind: str) -> Schema:
     """The JSON Schema of a kind of file: one of KINDS."""
     made = KINDS[kind]()
+    if kind == "result":
+        return {"$schema": _DIALECT, "title": "netlab: result", **made}
     return {"$schema": _DIALECT, "title": f"netlab: {kind}", **_tidied(made)}
 
 
@@ -46,8 +49,41 @@ def _claims() -> Schema:
     return _with_steps(ClaimsFile.model_json_schema())
 
 
-KINDS: dict[str, Callable[[], Schema]] = {"topology": _topology, "scenario": _scenario, "claims": _claims}
+def _result() -> Schema:
+    from netlab.report.json import schema
+
+    made = _plainly(schema())
+    top = made.pop("$ref").rsplit("/", 1)[-1]
+    definitions = made["$defs"]
+    return {**definitions.pop(top), "$defs": definitions}
+
+
+KINDS: dict[str, Callable[[], Schema]] = {"topology": _topology, "scenario": _scenario, "claims": _claims, "result": _result}
 """The kinds of files, and what makes the schema of each."""
+
+
+def _plainly(schema: Any) -> Any:
+    """What msgspec makes of types, without the names of private ones, and with each union decided by its tag: then what is wrong
+    within an observation is told there, not 29 times."""
+    if isinstance(schema, list):
+        return [_plainly(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema.replace("/$defs/_", "/$defs/") if isinstance(schema, str) else schema
+    made = {key: _plainly(value) for key, value in schema.items() if key not in ("title", "discriminator")}
+    if "$defs" in made:
+        made["$defs"] = {name.removeprefix("_"): value for name, value in made["$defs"].items()}
+    if isinstance(made.get("description"), str):
+        made["description"] = inspect.cleandoc(made["description"])
+    if "discriminator" in schema:
+        tag, mapping = schema["discriminator"]["propertyName"], schema["discriminator"]["mapping"]
+        del made["anyOf"]
+        made |= {
+            "type": "object",
+            "required": [tag],
+            "properties": {tag: {"enum": list(mapping)}},
+            "allOf": [{"if": {"properties": {tag: {"const": name}}}, "then": {"$ref": place}} for name, place in mapping.items()],
+        }
+    return made
 
 
 def _with_steps(schema: Schema) -> Schema:

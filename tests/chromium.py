@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +19,16 @@ from typing import Any
 WITHIN = 60.0
 FOUND = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
 MISSING = "no chromium (apt-get install chromium)"
+
+
+_ON_3_AND_4 = """
+import fcntl, os, sys
+low, high = (fcntl.fcntl(int(one), fcntl.F_DUPFD, 10) for one in sys.argv[1:3])
+os.dup2(low, 3)
+os.dup2(high, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""A program that puts two pipes where the browser speaks its protocol, and becomes the browser."""
 
 
 class Browser:
@@ -74,8 +85,15 @@ class Browser:
         return answer["result"].get("value")
 
     def press(self, key: str, code: int) -> None:
-        for kind in ("rawKeyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+        text = {"text": "\r"} if key == "Enter" else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+    def press_to_follow(self, key: str, code: int) -> None:
+        """Press a key on a link that leads to another part of the page."""
+        self._events.clear()
+        self.press(key, code)
+        self._until("Page.navigatedWithinDocument")
 
     def picture(self, to: Path, *, whole: bool = True) -> None:
         """What it shows, as a PNG."""
@@ -120,9 +138,9 @@ def browser() -> Iterator[Browser]:
     down_read, down_write = os.pipe()
     up_read, up_write = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        # The protocol is spoken on descriptors 3 and 4, which the shell in between puts there.
-        options = f"--headless=new --no-sandbox --disable-gpu --no-first-run --user-data-dir={home} --remote-debugging-pipe"
-        command = ["/bin/sh", "-c", f'exec "$0" {options} 3<&{down_read} 4>&{up_write}', FOUND]
+        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={home}"]
+        arguments = [FOUND, *options, "--remote-debugging-pipe"]
+        command = [sys.executable, "-c", _ON_3_AND_4, str(down_read), str(up_write), *arguments]
         process = subprocess.Popen(
             command,
             pass_fds=(down_read, up_write),

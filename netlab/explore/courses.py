@@ -5,7 +5,7 @@ Each is a plausible course of events; what comes of it is found out by making th
 
 from itertools import pairwise
 
-from netlab.explore.openings import ANY, UNIX_TYPES, accept, bind_ip, data, make, named, pair, tcp
+from netlab.explore.openings import ANY, UNIX_TYPES, accept, bind_ip, data, make, named, pair, receives, sends, tcp
 from netlab.explore.scene import Draw, Guess, Scene
 from netlab.explore.subjects import connected
 from netlab.notation.values import Buffer, Name, Number, Rights, SocketAddress, Structure, Text, Value
@@ -120,12 +120,12 @@ def finish(scene: Scene, draw: Draw) -> None:
         return tcp(scene, draw)
     for end, other in ((one, one.peer), (one.peer, one)):
         if draw.odds(30):
-            scene.say(end.process, "send", Name(end.name), data(draw), named("MSG_NOSIGNAL"))
+            sends(scene, draw, end, data(draw), "MSG_NOSIGNAL")
             other.inbox += 1
         scene.say(end.process, "shutdown", Name(end.name), named("SHUT_WR"))
-        scene.say(other.process, "recv", Name(other.name), Buffer(100), named("MSG_DONTWAIT"))
+        receives(scene, draw, other, Buffer(100), "MSG_DONTWAIT")
         if draw.odds(40):
-            scene.say(other.process, "recv", Name(other.name), Buffer(100), named("MSG_DONTWAIT"))
+            receives(scene, draw, other, Buffer(100), "MSG_DONTWAIT")
     return None
 
 
@@ -141,11 +141,11 @@ def urgent(scene: Scene, draw: Draw) -> None:
     for _ in range(3):
         step = draw.byte() % 5
         if step == 0:
-            scene.say(peer.process, "recv", Name(peer.name), Buffer(8), named("MSG_DONTWAIT"))
+            receives(scene, draw, peer, Buffer(8), "MSG_DONTWAIT")
         elif step == 1:
             scene.say(peer.process, "ioctl", Name(peer.name), named("SIOCATMARK"))
         elif step == 2:
-            scene.say(peer.process, "recv", Name(peer.name), Buffer(1), named("MSG_OOB", "MSG_DONTWAIT"))
+            receives(scene, draw, peer, Buffer(1), "MSG_OOB", "MSG_DONTWAIT")
         elif step == 3:
             scene.say(peer.process, "poll", Name(peer.name), named("POLLIN", "POLLPRI"), Number(0))
         else:
@@ -161,14 +161,16 @@ def full(scene: Scene, draw: Draw) -> None:
     scene.say(one.process, "setsockopt", Name(one.name), named("SOL_SOCKET"), named("SO_SNDBUF"), Number(1))
     size = 1000 if one.kind in ("unix-dgram", "unix-seqpacket") else 150_000
     for _ in range(4):
-        scene.say(one.process, "send", Name(one.name), Buffer(size), named("MSG_DONTWAIT", "MSG_NOSIGNAL"))
+        scene.say(
+            one.process, draw.of(("send", "sendto", "sendmsg")), Name(one.name), Buffer(size), named("MSG_DONTWAIT", "MSG_NOSIGNAL")
+        )
     one.peer.inbox += 4
     scene.say(one.process, "poll", Name(one.name), named("POLLIN", "POLLOUT"), Number(0))
     if draw.odds(25):
         word = draw.of(("send", "write", "sendto", "sendmsg"))
         scene.say(one.process, word, Name(one.name), Buffer(size), *(() if word == "write" else (named("MSG_NOSIGNAL"),)))
     if draw.odds(50):
-        scene.say(one.peer.process, "recv", Name(one.peer.name), Buffer(size), named("MSG_DONTWAIT"))
+        receives(scene, draw, one.peer, Buffer(size), "MSG_DONTWAIT")
     return None
 
 

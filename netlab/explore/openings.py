@@ -211,3 +211,48 @@ def data(draw: Draw) -> Value:
     if size < 200:
         return Text(b"hello world, this is it"[: 1 + size % 20])
     return draw.value(Text(b""), Buffer(1000), Buffer(3000), Buffer(1000), Buffer(70_000))
+
+
+def sends(scene: Scene, draw: Draw, guess: Guess, what: Value, *flags: str) -> None:
+    """send(), sendto(), sendmsg() or write(): what one of them does the others do, too, and each has rules of its own."""
+    word = draw.of(("send", "write", "sendto", "sendmsg"))
+    scene.say(guess.process, word, Name(guess.name), what, *((named(*flags),) if flags and word != "write" else ()))
+
+
+def receives(scene: Scene, draw: Draw, guess: Guess, room: Value, *flags: str) -> None:
+    """recv(), recvfrom() or recvmsg(); read() where what it reads does not wait."""
+    words = ("recv", "recvfrom", "recvmsg") if guess.waits else ("recv", "recvfrom", "recvmsg", "read")
+    word = draw.of(words)
+    scene.say(guess.process, word, Name(guess.name), room, *((named(*flags),) if flags and word != "read" else ()))
+
+
+def raw(scene: Scene, draw: Draw) -> None:
+    """A raw socket, perhaps connected, and some calls on it (raw(7))."""
+    process = scene.process(draw)
+    name, protocol = scene.name(), draw.value(Number(253), named("IPPROTO_ICMP"), Number(254))
+    family = draw.of(("4", "4", "6"))
+    scene.say(process, "socket", named(FAMILIES[family]), named("SOCK_RAW", "SOCK_NONBLOCK"), protocol, binds=(name,))
+    guess = scene.add(Guess(process, name, "raw", family, waits=False))
+    far = scene.place(scene.other(process), process, family, 0)
+    if draw.odds(40):
+        scene.say(process, "connect", Name(name), far)
+        guess.state = "connected"
+    for _ in range(1 + draw.byte() % 4):
+        step = draw.byte() % 10
+        if step < 3:
+            sends(scene, draw, guess, data(draw), *draw.of(((), (), ("MSG_OOB",))))
+        elif step < 5:
+            places = (far, scene.place(scene.host(process), process, family, 0), SocketAddress("ip", host="203.0.113.1", port=0),
+                      SocketAddress("ip", host="255.255.255.255", port=0), SocketAddress("ip", host="127.0.0.1", port=0, length=8),
+                      SocketAddress("ip", host="::1", port=0), scene.unix(path=False))  # fmt: skip
+            scene.say(process, "sendto", Name(name), data(draw), Number(0), draw.of(places))
+        elif step < 8:
+            receives(scene, draw, guess, Buffer(100), *draw.of(((), (), ("MSG_OOB",), ("MSG_ERRQUEUE",))))
+        else:
+            tried: tuple[tuple[str, tuple[Value, ...]], ...] = (
+                ("listen", (Number(1),)), ("accept", ()), ("shutdown", (named("SHUT_RDWR"),)), ("shutdown", (Number(9),)),
+                ("getpeername", ()), ("bind", (SocketAddress("ip", host="127.0.0.1", port=0),)),
+                ("bind", (SocketAddress("ip", host="203.0.113.1", port=0),)), ("accept4", (Name("NONE"), Number(0), Number(0))),
+            )  # fmt: skip
+            word, arguments = draw.of(tried)
+            scene.say(process, word, Name(name), *arguments)

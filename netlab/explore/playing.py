@@ -214,8 +214,13 @@ class Stage:
     def _collect(self, played: list[Played], inside: list[_Inside]) -> None:
         """Take in the returns of calls that were blocked."""
         for one in tuple(inside):
-            if one.process.answered(one.thread, 0):
-                self._note(played[one.place].line, one.process.receive(one.thread), one.process, played, one.place, one.seen)
+            if one in inside and one.process.answered(one.thread, 0):
+                try:
+                    reply = one.process.receive(one.thread)
+                except GoneError:  # something else has ended its process
+                    self._ended(one.process.name, inside)
+                    continue
+                self._note(played[one.place].line, reply, one.process, played, one.place, one.seen)
                 inside.remove(one)
                 one.process.free.append(one.thread)
                 one.process.free.sort()
@@ -232,13 +237,11 @@ class Stage:
         deadline = time.monotonic() + WITHIN
         while inside:
             for process in {one.process.name: one.process for one in inside}.values():
-                process.told("interrupt")
-            for one in tuple(inside):
-                if one.process.answered(one.thread, 1):
-                    one.process.receive(one.thread)
-                    one.process.free.append(one.thread)
-                    one.process.free.sort()
-                    inside.remove(one)
+                try:
+                    process.told("interrupt")
+                    self._released(process, inside)
+                except GoneError:
+                    self._ended(process.name, inside)
             if time.monotonic() > deadline:
                 raise LabError("a call that blocks cannot be interrupted")
         for name in [name for name in self._processes if "/" in name]:
@@ -248,6 +251,15 @@ class Stage:
             process.table.clear()
             process.families.clear()
         return left
+
+    def _released(self, process: Performer, inside: list[_Inside]) -> None:
+        """Take in what the interrupted calls of a process return."""
+        for one in [one for one in inside if one.process is process]:
+            if process.answered(one.thread, 1):
+                process.receive(one.thread)
+                process.free.append(one.thread)
+                process.free.sort()
+                inside.remove(one)
 
     def _build(self) -> None:
         with ExitStack() as stack:

@@ -100,6 +100,7 @@ KINDS: tuple[Kind, ...] = (
         "fill",
     ),
     _kind("crowd", 0.6, courses.crowd, "connect"),
+    _kind("raw", 3, openings.raw, "send", "sendto", "sendmsg", "write", "recv", "recvfrom", "recvmsg", "read"),
     _kind("pending", 0.8, courses.pending, "connect", "send", "sendto", "write"),
     _kind("same-pair", 0.4, courses.same_pair, "connect"),
     _kind("nested", 0.3, courses.nested, "epoll_ctl"),

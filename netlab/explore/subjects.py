@@ -22,11 +22,11 @@ def subject(scene: Scene, draw: Draw, *wanted: str, states: tuple[str, ...] = ()
     Sometimes a descriptor that is closed, a number that is none, or a file that is no socket. Nothing there: something is made.
     """
     choice = draw.subject
-    if choice >= 252:
-        return scene.processes[0], NOT_OPEN[choice & 1]
     if choice >= 248:
+        return scene.processes[0], NOT_OPEN[choice & 1]
+    if choice >= 243:
         return scene.processes[-1 if choice & 1 else 0], NO_SOCKET
-    there = [guess for guess in scene.guesses if guess.name and (guess.state != "closed" or choice >= 244)]
+    there = [guess for guess in scene.guesses if guess.name and (guess.state != "closed" or choice >= 238)]
     if choice < 224:
         fitting = [guess for guess in there if guess.kind in wanted and (not states or guess.state in states)]
         fitting = fitting or [guess for guess in there if guess.kind in wanted]

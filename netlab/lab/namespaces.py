@@ -203,6 +203,9 @@ def _refusal(program: Program, error: build.RefusedError) -> HostError | LabErro
     told = f"{where}the kernel refused: {what}: {os.strerror(error.number)}" + (f": {error.words}" if error.words else "")
     if error.number in (errno.EOPNOTSUPP, errno.ENODEV):
         return HostError(told, "netlab-ns doctor says what this kernel has, and how to get the rest")
+    if error.number == errno.EPERM and os.geteuid() == 0:
+        # a new namespace belongs to root's user namespace: that gives no capability which root itself lacks
+        return HostError(told, "give root CAP_NET_ADMIN too (a container needs --cap-add NET_ADMIN), or run without root")
     return LabError(told)
 
 

@@ -3,16 +3,17 @@
 All that is wrong in a file is reported at once, each with its place. It does not know how a scenario is run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from netlab.document import Document, Sources
 from netlab.errors import Place, Problem, SpecError
 from netlab.scenario.disturbing import Disturbing
 from netlab.scenario.references import check_references
 from netlab.scenario.schema import ClaimFile, ClaimsFile, NotTestedFile, ScenarioFile
-from netlab.scenario.spec import Claim, NotTested, Scenario
+from netlab.scenario.spec import Claim, Mark, NotTested, Scenario
 from netlab.scenario.steps import StepReader, unrolled
 from netlab.topology.expanding.variables import Settings
 from netlab.topology.load import find_topology, parse_topology, read_topology
@@ -121,6 +122,23 @@ def _claims(document: Document, settings: Settings, sources: Sources | None) -> 
     return tuple(scenario for scenario in scenarios if scenario is not None), not_tested
 
 
+def _marks(file: ScenarioFile | ClaimFile) -> Iterator[Mark]:
+    for index, (name, given) in enumerate(file.marks):
+        place = file.node.at("marks", index).place()
+        if isinstance(given, dict):
+            yield Mark(name=name, place=place, kwargs=_plain(given))
+        else:
+            args = () if given is None else tuple(_plain(given)) if isinstance(given, list) else (given,)
+            yield Mark(name=name, place=place, args=args)
+
+
+def _plain(value: Any) -> Any:
+    """A value of a document without its places."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
 def _mapping(document: Document, what: str, keys: str) -> Node:
     if not isinstance(document.data, dict):
         raise SpecError(document.root.problem(message=f"{what} is a mapping, not {shown(document.data)}", fix=f"write {keys}"))
@@ -165,6 +183,8 @@ class _Reader:
             intent=intent,
             timeout=Duration(file.timeout),
             requires=tuple(file.requires),
+            marks=tuple(_marks(file)),
+            xfail=file.xfail or "",
         )
 
     def _topology(self, node: Node | None, file: ScenarioFile | ClaimFile) -> Topology | None:

@@ -12,6 +12,7 @@ from netlab.validate import Piece, shown
 
 _CHANGE = re.compile(r"(>=|<=|>|<|=)?\s*[+-]?\d+")
 _BOUND = re.compile(r"(>=|<=|>|<|=)?\s*\d+")
+_NAME = "^(?!xfail$)[A-Za-z_][A-Za-z0-9_]*$"
 
 
 def _duration(value: Any) -> Any:
@@ -56,6 +57,25 @@ def _descriptors(value: Any) -> Any:
     raise ValueError(f"{shown(value)} says nothing of descriptors; write a change (+2, unchanged) or a table ({{3: socket}})")
 
 
+def _mark(value: Any) -> Any:
+    """A mark's name, or its name and what it is called with: one value, a list of them, or names with values."""
+    name, given = (
+        (value, None) if isinstance(value, str) else next(iter(value.items()), ("", None)) if _is_one(value) else ("", None)
+    )
+    if not (isinstance(name, str) and name.isidentifier()) or name == "xfail":
+        fix = (
+            "say it by the key xfail: REASON"
+            if name == "xfail"
+            else "write a name, such as slow, or one with a value: {timeout: 30}"
+        )
+        raise ValueError(f"{shown(value)} is no mark here; {fix}")
+    return name, given
+
+
+def _is_one(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1
+
+
 def _id(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text):
         raise ValueError(f'"{text}" is no id; small letters, digits, - and . only')
@@ -72,6 +92,19 @@ DropReason = Annotated[
     Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="a name of the kernel's, such as NO_SOCKET (include/net/dropreason-core.h)"),
 ]
 Names = OneOrMore[str]
+Mark = Annotated[
+    Any,
+    BeforeValidator(_mark),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _NAME},
+                {"type": "object", "propertyNames": {"pattern": _NAME}, "minProperties": 1, "maxProperties": 1},
+            ]
+        }
+    ),
+]
+Marks = OneOrMore[Mark]
 
 
 class TimerFile(Piece):
@@ -134,6 +167,8 @@ class ScenarioFile(Piece):
     impair: Impair = Field(default={}, description='quantities or rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
     requires: Names = Field(default=[], description="programs and files without which the machine cannot try it")
+    marks: Marks = Field(default=[], description="pytest's: slow, or with a value: {timeout: 30}, {flaky: {reruns: 2}}")
+    xfail: Annotated[str, Field(min_length=1)] | None = Field(default=None, description="why a FAIL is expected under pytest")
     steps: list[Any] = Field(min_length=1)
 
 
@@ -153,6 +188,8 @@ class ClaimFile(Piece):
     impair: Impair = Field(default={}, description='quantities or rules by direction, "a->b", over those of the topology')
     timeout: Time = 5_000_000_000
     requires: Names = Field(default=[], description="programs and files without which the machine cannot try it")
+    marks: Marks = Field(default=[], description="pytest's: slow, or with a value: {timeout: 30}, {flaky: {reruns: 2}}")
+    xfail: Annotated[str, Field(min_length=1)] | None = Field(default=None, description="why a FAIL is expected under pytest")
     steps: list[Any] = Field(min_length=1)
 
 

@@ -5,6 +5,7 @@ Every step keeps its text and its place in the file, so that a verdict can point
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from netlab.errors import Place
 from netlab.notation.calls import CallText, JoinText, Result, RunText
@@ -198,10 +199,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A mark that pytest is to give to a scenario: its name and the arguments that it is called with."""
+
+    name: str
+    place: Place
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A topology, what is done in it, and what must come of it. ``name`` is the claim's id, or the file's name.
 
-    ``timeout`` bounds each call. ``requires`` names programs and files without which the machine cannot try it.
+    ``timeout`` bounds each call. ``requires`` names programs and files without which the machine cannot try it. ``marks`` and
+    ``xfail``, why a FAIL is expected, are for pytest; no verdict depends on them.
     """
 
     name: str
@@ -213,6 +225,8 @@ class Scenario:
     claim: Claim | None = None
     intent: str = ""
     timeout: Duration = milliseconds(5000)
+    marks: tuple[Mark, ...] = ()
+    xfail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,9 @@ def test_a_child_that_ends_is_told_with_what_ended_it(stage: Stage) -> None:
     )
     piped = stage.play(lines(*steps, "client/p: close(b)", 'client/p: send(a, "x")', 'client/p: send(a, "y")', "client: close(a)"))
     assert [one.signal for one in piped.played] == ["", "", "", "", "", "SIGPIPE", ""]
+    inside = stage.play(lines(*steps[:2], "client/p: recv(a, buf(9))", "client/p: kill(SIGTERM)", "client: close(a)"))
+    assert [one.signal for one in inside.played] == ["", "", "", "SIGTERM", ""]
+    assert (bool(inside.played[2].seen_inside), inside.played[2].outcome, inside.left_inside) == (True, None, 0)
     left = stage.play(lines(*steps[:2], "client/p: exit(3)", "client: close(a)"))
     assert [one.signal for one in left.played] == ["", "", "exit 3", ""]
 

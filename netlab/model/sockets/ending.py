@@ -36,8 +36,11 @@ def ended(world: World, number: int) -> World:
 
 def closed(world: World, process: str, fd: int) -> World:
     """The world after a descriptor was closed, whatever that ends (POSIX close())."""
+    from netlab.model.sockets.unix import lost
+
+    description = world.processes[process].table[fd].description
     world, number = world.released(process, fd)
-    return ended(world, number) if number else world
+    return ended(world, number) if number else lost(world, description)
 
 
 def process_ended(world: World, process: str) -> World:

@@ -11,7 +11,7 @@ from netlab.model.sockets.addresses import UNIX, address_in, length_in
 from netlab.model.sockets.arguments import local_name
 from netlab.model.sockets.messages import truesize
 from netlab.model.sockets.names import exists, name_key, permitted, way_error
-from netlab.model.sockets.objects import Address, Connection, Flow, Socket
+from netlab.model.sockets.objects import Address, Connection, Flow, Socket, Unknown
 from netlab.model.sockets.options.values import buffer_size
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import World
@@ -148,6 +148,19 @@ def held(world: World, number: int) -> bool:
         for process in world.processes.values()
         for descriptor in process.table.values()
     )
+
+
+def lost(world: World, description: int) -> World:
+    """The world after a process has closed a descriptor, where its description is left: if only a circle of descriptors in flight
+    keeps the socket, nobody knows when the kernel ends it, nor what its peer sees."""
+    number = world.descriptions[description].object
+    one = world.objects.get(number)
+    peer = world.objects.get(one.peer) if isinstance(one, Socket) and one.family == "unix" else None
+    if not isinstance(one, Socket) or not isinstance(peer, Socket) or not peer.note.get("circle") or held(world, number):
+        return world
+    world = world.copy()
+    world.objects[number] = world.objects[one.peer] = Unknown(why="it was passed to itself, and closed")
+    return world
 
 
 def released(world: World, descriptions: list[int]) -> World:

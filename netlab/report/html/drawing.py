@@ -7,30 +7,18 @@ know what any of it means.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from netlab.report.graph_cards import escaped
 from netlab.report.html.folding import Fold, is_marked
-from netlab.report.html.happenings import Happening
+from netlab.report.html.happening import Happening
 from netlab.report.html.hops import Hop
 from netlab.report.html.lanes import Lane
 from netlab.report.html.palette import state_class
 from netlab.report.html.placing import GUTTER, LANE, ROW, Axis, Column, Columns, Row
-from netlab.report.lines import printable
+from netlab.report.html.shapes import LETTER, arrow, cut, cut_call, length, safe, text_at
 
-__all__ = ["Scene", "cut", "depths", "safe", "text_at"]
+__all__ = ["Scene", "depths"]
 
-_LETTER = 6.65
 _BAR = 7.0
-
-
-def safe(text: str) -> str:
-    """Any text as XML holds it, without characters that act on who reads it."""
-    return escaped(printable(text))
-
-
-def cut(text: str, width: float) -> str:
-    """As much of a text as has room in so many pixels of the fixed font."""
-    room = max(int(width / _LETTER), 4)
-    return text if len(text) <= room else text[: room - 1] + "…"
+_TEXT_MARGIN = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +66,7 @@ class Scene:
         if row.pause:
             y = row.y - ROW / 2 - 3
             yield f'<path class="pause" d="M{GUTTER:.0f} {y:.1f}H{self.columns.width:.0f}"/>'
-            yield text_at("quiet", GUTTER - 14, y + 3.5, f"+ {_length(row.pause)}", anchor="end")
+            yield text_at("quiet", GUTTER - 14, y + 3.5, f"+ {length(row.pause)}", anchor="end")
 
     def _lane(self, lane: Lane, top: float, bottom: float) -> Iterator[str]:
         column = self.columns.by_name.get(lane.host)
@@ -152,12 +140,12 @@ class Scene:
         yield f'<g class="packet{" bad" if not ends else ""}"><title>{safe(part.told)}</title>'
         if hop.sent is None:
             assert target is not None
-            yield _arrow(self._between(source, target), self._arrival(y), target.x, y, "half")
+            yield arrow(self._between(source, target), self._arrival(y), target.x, y, "half")
         elif source is None:
             pass
         elif source is target:
             yield f'<path class="shaft" d="M{source.x:.1f} {y - 4:.1f}h{source.side * -20}v8"/>'
-            yield _arrow(source.x - source.side * 20, y + 4, source.x, y + 4, "shaft")
+            yield arrow(source.x - source.side * 20, y + 4, source.x, y + 4, "shaft")
         elif not ends:
             x, end = self._between(source, target), lost if lost is not None else y + 5
             yield f'<path class="shaft" d="M{source.x:.1f} {y:.1f}L{x:.1f} {end:.1f}"/>'
@@ -165,7 +153,7 @@ class Scene:
             yield f'<path class="cross" d="{cross}"/>' if hop.dropped else text_at("gone", x, end + 4, "?", anchor="middle")
         for column, at in ends if hop.sent is not None and source is not None and source is not target else ():
             if column is not None and column is not source:
-                yield _arrow(source.x if source else 0.0, y, column.x, max(at, y + 2), "shaft")
+                yield arrow(source.x if source else 0.0, y, column.x, max(at, y + 2), "shaft")
         yield "</g>"
 
     def _lost(self, hop: Hop) -> float | None:
@@ -194,7 +182,7 @@ class Scene:
         if part.kind == "step":
             number = f"step {part.step}: "
             words = cut(number + part.text, self.columns.width - GUTTER - 10)
-            wide = len(words) * _LETTER + 16
+            wide = len(words) * LETTER + 16
             yield f'<rect class="step" x="{GUTTER - 8:.1f}" y="{row.y - 10:.1f}" width="{wide:.1f}" height="20" rx="4"/>'
             yield text_at("step-text", GUTTER, row.y + 4, words, told=part.told)
         elif part.kind == "packet":
@@ -209,7 +197,7 @@ class Scene:
     def _fold(self, row: Row, part: Fold) -> Iterator[str]:
         yield text_at("time", GUTTER - 14, row.y + 4, f"{(part.inside[0].time - self.start) / 1e6:.3f}", anchor="end")
         words = cut(part.text, self.columns.width - GUTTER - 60)
-        wide = len(words) * _LETTER + 44
+        wide = len(words) * LETTER + 44
         x = max(self.columns.middle - wide / 2, GUTTER)
         yield f'<rect class="fold" x="{x:.1f}" y="{row.y - 10:.1f}" width="{wide:.1f}" height="20" rx="10"/>'
         yield f'<path class="sign" d="M{x + 13:.1f} {row.y - 4:.1f}l5 4l-5 4"/>'
@@ -227,7 +215,7 @@ class Scene:
             return
         right = target is None or target.x > source.x
         room = abs((target.x if target else self.columns.middle) - source.x) - 24
-        x = source.x + (10 if right else -10)
+        x = source.x + (13 if right else -13)
         yield text_at("label", x, y - 3.5, cut(part.text, room), told=part.told, anchor="" if right else "end")
 
     def _decision(self, part: Happening, y: float) -> Iterator[str]:
@@ -242,7 +230,7 @@ class Scene:
             if part.tone == "bad":
                 x, right = self._between(source, target) + 12, True
         words = cut(part.text, max(self.columns.width - x - 20 if right else x - GUTTER, 200))
-        wide = len(words) * _LETTER + 12
+        wide = len(words) * LETTER + 12
         left = x if right else x - wide
         yield f'<rect class="decided" x="{left:.1f}" y="{y - 9:.1f}" width="{wide:.1f}" height="18" rx="4"/>'
         yield text_at("decision", left + 6, y + 4, words, told=part.told)
@@ -253,16 +241,17 @@ class Scene:
         if part.kind == "state":
             name = f"{part.text} " if part.text else ""
             label = part.state
-            wide = len(label) * _LETTER + 12
+            wide = len(label) * LETTER + 12
             style = state_class(part.state)
             yield text_at("says mute", x, y + 4, cut(name, room - wide), told=part.told)
-            at = x + len(cut(name, room - wide)) * _LETTER + (4 if name else 0)
+            at = x + len(cut(name, room - wide)) * LETTER + (4 if name else 0)
             yield f'<rect class="{style}" x="{at:.1f}" y="{y - 9:.1f}" width="{wide:.1f}" height="18" rx="9"/>'
             yield text_at(f"pill {style}", at + 6, y + 4, label, told=part.told)
             return
         style = {"call": "says call", "return": "says", "packet": "label"}.get(part.kind, "says mute")
         style += " bad" if part.tone == "bad" else ""
-        yield text_at(style, x, y + 4, cut(part.text, room), told=part.told)
+        style += " over" if column.side > 0 and column.x + column.width < self.columns.width - _TEXT_MARGIN else ""
+        yield text_at(style, x, y + 4, cut_call(part.text, room) if part.kind == "call" else cut(part.text, room), told=part.told)
 
 
 def depths(calls: Iterable[Happening]) -> tuple[tuple[Happening, int], ...]:
@@ -275,27 +264,3 @@ def depths(calls: Iterable[Happening]) -> tuple[tuple[Happening, int], ...]:
         under[call.host] = [*running, (depth, call.until)]
         found.append((call, depth))
     return tuple(found)
-
-
-def _arrow(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """A line with a tip at its end."""
-    length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1.0)
-    ux, uy = (x2 - x1) / length, (y2 - y1) / length
-    ax, ay = x2 - ux * 9 - uy * 4, y2 - uy * 9 + ux * 4
-    bx, by = x2 - ux * 9 + uy * 4, y2 - uy * 9 - ux * 4
-    return (
-        f'<path class="{style}" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>'
-        f'<path class="tip" d="M{x2:.1f} {y2:.1f}L{ax:.1f} {ay:.1f}L{bx:.1f} {by:.1f}z"/>'
-    )
-
-
-def text_at(style: str, x: float, y: float, text: str, *, told: str = "", anchor: str = "") -> str:
-    """One line of text from x on, or around or up to it (``anchor``); what was ``told`` in full is its tooltip."""
-    title = f"<title>{safe(told)}</title>" if told and told != text else ""
-    side = f' text-anchor="{anchor}"' if anchor else ""
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}"{side}>{title}{safe(text)}</text>'
-
-
-def _length(ns: int) -> str:
-    """A time in words: "24.1 ms", "1.03 s"."""
-    return f"{ns / 1e9:.3g} s" if ns >= 1_000_000_000 else f"{ns / 1e6:.3g} ms"

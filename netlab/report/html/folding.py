@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netlab.report.graph import count
-from netlab.report.html.happenings import Happening
+from netlab.report.html.happening import Happening
 
 __all__ = ["Fold", "Part", "folded"]
 
@@ -17,6 +17,8 @@ _RUN = 8
 """So many alike are folded, and no fewer."""
 _BEFORE, _AFTER = 2, 1
 """So many of a run stay in sight."""
+_BESIDE = 6
+"""So many on each side of where a verdict failed stay in sight."""
 _MANY = 240
 """So many rows are shown at most, folds included, as long as that is possible."""
 _NEAR = 40
@@ -47,8 +49,10 @@ def is_marked(one: Happening, marked: Collection[int]) -> bool:
 
 def _runs(shown: Sequence[Happening], marked: Collection[int]) -> Iterator[Part]:
     run: list[Happening] = []
-    for one in shown:
-        if one.alike and not is_marked(one, marked):
+    places = [at for at, one in enumerate(shown) if is_marked(one, marked)]
+    near = {place for at in places for place in range(at - _BESIDE, at + _BESIDE + 1)}
+    for at, one in enumerate(shown):
+        if one.alike and at not in near:
             run.append(one)
             continue
         yield from _run(run)
@@ -75,9 +79,19 @@ def _shortened(run: list[Happening]) -> Iterator[Part]:
     if len(run) < _RUN + _BEFORE + _AFTER:
         yield from run
         return
-    yield from run[:_BEFORE]
-    yield from _fold(run[_BEFORE:-_AFTER])
-    yield from run[-_AFTER:]
+    first, last = _whole(run, _BEFORE), len(run) - _whole(run[::-1], _AFTER)
+    yield from run[:first]
+    yield from _fold(run[first:last])
+    yield from run[last:]
+
+
+def _whole(run: Sequence[Happening], least: int) -> int:
+    """At how many from its beginning a run is best cut: after ``least``, or a few more where that leaves no call cut in two."""
+    for number in range(least, least + 5):
+        halves = Counter(one.started for one in run[:number] if one.kind in ("call", "return") and len(one.covers) == 1)
+        if all(half == 2 for half in halves.values()):
+            return number
+    return least
 
 
 def _blocks(parts: Sequence[Part], marked: Collection[int]) -> Iterator[Part]:

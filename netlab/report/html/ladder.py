@@ -11,12 +11,13 @@ from netlab.check.verdicts import Verdict
 from netlab.report.evidence import failing
 from netlab.report.graph_cards import rectangle
 from netlab.report.graph_style import icon
-from netlab.report.html.drawing import Scene, depths, safe, text_at
+from netlab.report.html.drawing import Scene, depths
 from netlab.report.html.folding import Fold, folded, is_marked
 from netlab.report.html.happenings import Happenings, happenings_of
 from netlab.report.html.hops import columns
 from netlab.report.html.lanes import Lane, lanes_of
 from netlab.report.html.placing import ROW, Columns, axis_of, columns_of
+from netlab.report.html.shapes import safe, text_at
 from netlab.timeline.timeline import Timeline
 
 __all__ = ["Ladder", "Piece", "ladder_of"]

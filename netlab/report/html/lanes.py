@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from netlab.model.rfc_states import RfcConnection
-from netlab.report.html.happenings import Happenings, socket_name
+from netlab.report.html.happenings import Happenings
+from netlab.report.html.telling import socket_name
 from netlab.timeline.identity import Identities, Socket
 
 __all__ = ["Lane", "Span", "lanes_of"]

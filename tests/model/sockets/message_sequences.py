@@ -917,13 +917,75 @@ write(c, buf(0))
 close(c)
 read(d, buf(3))
 read(d, buf(3))
+
+# fill
+(a, b) = socketpair(AF_UNIX, SOCK_STREAM)
+fill(a)
+send(a, "x", MSG_DONTWAIT)
+recv(b, buf(10), 0)
+poll(a, POLLOUT, 0)
+recv(b, buf(1000000), 0)
+send(a, "x", MSG_DONTWAIT)
+recv(b, buf(10), 0)
+fill(b)
+"""
+
+_BETWEEN = """\
+# there and back
+server: s = socket(AF_INET, SOCK_DGRAM)
+server: bind(s, 0.0.0.0:4000)
+client: c = socket(AF_INET, SOCK_DGRAM)
+client: sendto(c, "hello", 0, 10.0.0.2:4000)
+server: recvfrom(s, buf(9), 0)
+server: sendto(s, "back", 0, client:@c)
+client: recvfrom(c, buf(9), 0)
+client: connect(c, 10.0.0.2:4000)
+client: getsockname(c)
+client: send(c, "1", 0)
+client: send(c, "2", 0)
+server: recv(s, buf(1), 0)
+server: recv(s, buf(1), 0)
+server: recv(s, buf(1), MSG_DONTWAIT)
+
+# nobody there
+client: c = socket(AF_INET, SOCK_DGRAM)
+client: connect(c, 10.0.0.2:9)
+client: send(c, "x", 0)
+client: poll(c, POLLIN, 1000)
+client: send(c, "x", 0)
+client: recv(c, buf(1), MSG_DONTWAIT)
+client: connect(c, 10.9.9.9:9)
+client: connect(c, 10.0.0.255:9)
+client: connect(c, 255.255.255.255:9)
+
+# over IPv6
+server: s = socket(AF_INET6, SOCK_DGRAM)
+server: bind(s, [::]:4006)
+client: c = socket(AF_INET6, SOCK_DGRAM)
+client: sendto(c, "six", 0, [fd00::2]:4006)
+server: recvfrom(s, buf(9), 0)
+client: sendto(c, "four", 0, [::ffff:10.0.0.2]:4006)
+server: recvfrom(s, buf(9), 0)
+client: bind(c, 127.0.0.1:0)
+client: connect(c, [fd00::2]:4006)
+client: getsockname(c)
+client: sendto(c, "x", 0, [2001:db8::1]:4006)
 """
 
 
 def sequences() -> Mapping[str, tuple[str, ...]]:
-    """Each sequence by its name."""
+    """Each sequence of one host by its name."""
+    return _parsed(_TEXT)
+
+
+def sequences_between() -> Mapping[str, tuple[str, ...]]:
+    """Each sequence of a client and a server by its name."""
+    return _parsed(_BETWEEN)
+
+
+def _parsed(text: str) -> Mapping[str, tuple[str, ...]]:
     found = {}
-    for block in _TEXT.strip().split("\n\n"):
+    for block in text.strip().split("\n\n"):
         name, *steps = block.splitlines()
         found[name.removeprefix("# ")] = tuple(steps)
     return found

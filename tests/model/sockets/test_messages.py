@@ -6,7 +6,7 @@ from model.sockets.worlds import after, allowed, call, done, one_host, two_hosts
 
 from netlab.model.sockets.oracle import Oracle
 
-_OPEN = ("stream fill", "stream block", "udp small sndbuf rcvbuf")
+_OPEN = ("stream fill", "stream block", "udp small sndbuf rcvbuf", "fill")
 """How much a full buffer takes is bounds."""
 
 

@@ -107,7 +107,8 @@ def _ports(one: str, two: str, three: str) -> dict[str, list[str]]:
         "of a client that named no address": [
             *[step.replace("AF_INET,", "AF_INET6,") for step in [*made("l", one), *made("c", two)]], "bind(l, [::]:7000)",
             "listen(l, 5)", "bind(c, [::]:7001)", "connect(c, [::1]:7000)", "a = accept(l)", "close(l)", *made("t", three),
-            "bind(t, 0.0.0.0:7001)", "bind(t, 0.0.0.0:7000)", "bind(t, 127.0.0.1:7001)", *made("u", three), "bind(u, 127.0.0.6:7000)"],
+            "bind(t, 0.0.0.0:7001)", "bind(t, 0.0.0.0:7000)", "bind(t, 127.0.0.1:7001)", *made("u", three),
+            "bind(u, 127.0.0.6:7000)"],
         "of another user": [*made("s", one), "bind(s, 127.0.0.1:7000)", "seteuid(65534)", *made("t", two),
                             "bind(t, 127.0.0.1:7000)", "seteuid(0)", *made("v", three), "bind(v, 127.0.0.1:7000)"],
         "of a device": [*first, 'setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo")', "bind(s, 127.0.0.1:7000)", *second,
@@ -199,6 +200,8 @@ PIPES = {
     "closed meanwhile": ["(p, q) = pipe()", "read(p, buf(5)) & as j", "close(p)", "lowest_free()", 'write(q, "hello")', "join j",
                          'write(q, "x")', "(x, y) = socketpair(AF_UNIX, SOCK_STREAM, 0)", "(m, n) = pipe()",
                          "read(m, buf(1)) & as k", "dup2(x, m)", "fcntl(n, F_GETFL)", "close(n)", "join k"],
+    "taken while it waits": [_TCP4, "listen(s, 1)", "accept(s) & as j", "lowest_free()", "dup2(s, 4)", "child(lowest_free())",
+                             "handle(SIGUSR1)", "interrupt(SIGUSR1)", "join j", "lowest_free()", "dup2(s, 4)"],
     "signals": ["(p, q) = pipe()", "close(p)", "write(q, \"x\")", "c = fork()", "handle(SIGPIPE)", "write(q, \"x\")"],
     "devices": ["n = open(\"/dev/null\", O_RDWR)", "z = open(\"/dev/zero\", O_RDONLY)", "f = open(\"/dev/full\", O_RDWR)",
                 "read(n, buf(5))", "write(n, buf(5))", "read(n, BADPTR)", "write(n, BADPTR)", "read(z, buf(3))", "read(z, BADPTR)",

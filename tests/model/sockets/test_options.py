@@ -4,6 +4,7 @@ import pytest
 from model.sockets.worlds import after, allowed, done, one_host, two_hosts
 
 from netlab.model.sockets.calls.options import every_option
+from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.options import values
 from netlab.model.sockets.options.shape import ALL
 from netlab.notation.constants import constant
@@ -45,6 +46,11 @@ _SETTING = [
     (_TCP, "IPPROTO_IP, IP_MULTICAST_TTL, 1", {"EINVAL"}),
     (_TCP, "IPPROTO_IP, IP_ADD_MEMBERSHIP, {ip_mreq:239.1.1.1,127.0.0.1}", {"EPROTO"}),
     (_TCP6, "IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1", {"ENOPROTOOPT"}),
+    (_UDP, "IPPROTO_IP, IP_ADD_MEMBERSHIP, {ip_mreq:239.1.1.1,127.0.0.1}", {"0"}),
+    (_UDP, "IPPROTO_IP, IP_ADD_MEMBERSHIP, {ip_mreq:10.1.1.1,127.0.0.1}", {"EINVAL"}),
+    (_UDP, "IPPROTO_IP, IP_ADD_MEMBERSHIP, {ip_mreq:239.1.1.1,10.9.9.9}", {"ENODEV"}),
+    (_UDP, "IPPROTO_IP, IP_DROP_MEMBERSHIP, {ip_mreq:239.1.1.1,127.0.0.1}", {"EADDRNOTAVAIL"}),
+    (_UDP, "IPPROTO_IP, IP_MULTICAST_IF, 1", {"EADDRNOTAVAIL"}),
     # Names.
     (_TCP, 'IPPROTO_TCP, TCP_CONGESTION, "reno"', {"0"}),
     (_TCP, 'IPPROTO_TCP, TCP_CONGESTION, "no_such"', {"ENOENT"}),
@@ -166,7 +172,7 @@ def test_what_other_calls_ask() -> None:
                    "setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, {timeval:0,5000})", "setsockopt(s, SOL_SOCKET, SO_SNDBUF, 5000)",
                    "setsockopt(s, SOL_SOCKET, SO_PRIORITY, 3)")  # fmt: skip
     world = oracle.worlds[0]
-    (one,) = (one for one in world.objects.values() if one.kind == "tcp")
+    (one,) = (one for one in world.objects.values() if isinstance(one, Socket))
     assert (values.linger(one), values.timeout(one, "SO_SNDTIMEO"), values.timeout(one, "SO_RCVTIMEO")) == (3, 5_000_000, None)
     assert (values.buffer_size(one, "SO_SNDBUF"), values.buffer_size(one, "SO_RCVBUF")) == (10_000, None)
     assert (constant("SOL_SOCKET"), constant("SO_PRIORITY")) not in values.inherited(one)

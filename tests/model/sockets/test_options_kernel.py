@@ -47,12 +47,16 @@ _NAMED = {
     "SO_RCVBUF": ("16384", "1152"),
     "SO_PRIORITY": ("6", "7"),
     "IP_UNICAST_IF": ("if:lo", "0"),
+    "IP_ADD_MEMBERSHIP": ("{ip_mreq:239.1.1.1,127.0.0.1}", "{ip_mreq:239.1.1.1,127.0.0.1}", "{ip_mreq:10.1.1.1,127.0.0.1}",
+                          "{ip_mreq:239.1.1.2,10.9.9.9}", "{ip_mreq:239.1.1.3,0.0.0.0}", "NULL[8]"),
+    "IP_DROP_MEMBERSHIP": ("{ip_mreq:239.1.1.1,127.0.0.1}", "{ip_mreq:239.1.1.1,127.0.0.1}", "{ip_mreq:239.1.1.3,0.0.0.0}"),
+    "IP_MULTICAST_IF": ("{ip_mreq:0.0.0.0,127.0.0.1}", "{ip_mreq:0.0.0.0,10.9.9.9}", "1, 3", "0"),
     "TCP_MAXSEG": ("88", "87", "32767"),
     "TCP_KEEPCNT": ("127", "128"),
-}
+}  # fmt: skip
 _VALUES = ("-1", "0", "1", "255", "256", "2147483647", "1, 1", "NULL", "BADPTR[4]")
 _ROOMS = ("", ", BUF, 2", ", BUF, -1", ", len", ", NULL[4]", ", BUF, BADPTR")
-_UNSURE = {"IP_OPTIONS", "IPV6_ADDRFORM", "IP_ADD_MEMBERSHIP", "IP_DROP_MEMBERSHIP"}
+_UNSURE = {"IP_OPTIONS", "IPV6_ADDRFORM"}
 """Options that the model does not let be set; telling what they are worth is modelled."""
 
 

@@ -21,7 +21,7 @@ from netlab.model.sockets.messages import (
     waits_never,
 )
 from netlab.model.sockets.outcomes import Out, Outcome
-from netlab.model.sockets.rules import Rule, always, fails, gives, unmodelled
+from netlab.model.sockets.rules import Gives, Guard, Rule, always, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.udp import takeable
 from netlab.notation.constants import constant
@@ -38,6 +38,12 @@ _CONTROLLED = tuple(
 _ERRORS = tuple(
     (constant(level), constant(name)) for level, name in (("IPPROTO_IP", "IP_RECVERR"), ("IPPROTO_IPV6", "IPV6_RECVERR"))
 )
+_ERRNOS = (
+    ("refused", "ECONNREFUSED", "nobody has the port there"),
+    ("no-host", "EHOSTUNREACH", "the host is not reached"),
+    ("no-network", "ENETUNREACH", "the network is not reached"),
+)
+"""What ICMP says, as an errno (icmp_err_convert in net/ipv4/icmp.c)."""
 _PEEK_OFF = (constant("SOL_SOCKET"), constant("SO_PEEK_OFF"))
 
 
@@ -103,6 +109,18 @@ def _shut(s: Situation) -> bool:
     return s.socket.shut_read
 
 
+def error_rules(name: str, kinds: tuple[str, ...], when: Guard, told: Gives) -> tuple[Rule, ...]:
+    """The rules by which a call tells of an error that came back, one an errno; ``name`` is what their ids begin with."""
+
+    def waits_for(errno: str) -> Guard:
+        return lambda s: s.socket.error == errno and when(s)
+
+    return tuple(
+        fails(f"{name}-error-{what}", errno, waits_for(errno), f"{says}: told once", "RFC 1122 4.1.3.3; udp(7)", kinds=kinds,
+              gives=told) for what, errno, says in _ERRNOS
+    )  # fmt: skip
+
+
 def receiving(call: str, kinds: tuple[str, ...] = ("udp",), of: str = "udp") -> tuple[Rule, ...]:
     """The rules of one call."""
     posix = f"POSIX.1-2024 {call}()"
@@ -117,10 +135,9 @@ def receiving(call: str, kinds: tuple[str, ...] = ("udp",), of: str = "udp") -> 
         unmodelled(f"{call}.{of}-errors-kept", _keeps_errors, "what IP_RECVERR keeps is not modelled", kinds=kinds),
         fails(f"{call}.{of}-no-errors", "EAGAIN", _wants_errors, "no error is kept", "recv(2), MSG_ERRQUEUE; ip(7)", kinds=kinds),
         unmodelled(f"{call}.{of}-peek-off", peeks_from, "SO_PEEK_OFF is not modelled", kinds=kinds),
-        gives(f"{call}.{of}-error", error_taken, "an error that came back is told once", "RFC 1122 4.1.3.3; udp(7)",
-              when=pending_error, kinds=kinds, category="fails"),
-        gives(f"{call}.{of}-unwritable", _losing, "the data cannot be written; the datagram is lost", "recv(2) EFAULT",
-              when=_copies_nowhere, kinds=kinds, category="fails"),
+        *error_rules(f"{call}.{of}", kinds, pending_error, error_taken),
+        fails(f"{call}.{of}-unwritable", "EFAULT", _copies_nowhere, "the data cannot be written; the datagram is lost",
+              "recv(2) EFAULT", kinds=kinds, gives=_losing),
         gives(f"{call}.{of}-datagram", _giving, "one datagram, the rest of it is thrown away", f"{posix}; udp(7)", when=_waits,
               kinds=kinds),
         fails(f"{call}.{of}-none", "EAGAIN", waits_never, "no datagram is there, and the call does not wait", f"{posix} EAGAIN",

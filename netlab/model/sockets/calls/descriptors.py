@@ -58,6 +58,10 @@ def _out_of_range(s: Situation) -> bool:
     return not 0 <= s.number("target") < s.process.files
 
 
+def _reserved(s: Situation) -> bool:
+    return s.number("target") in s.process.reserved
+
+
 def _unknown_flags(s: Situation) -> bool:
     return bool(s.number("flags") & ~_CLOEXEC)
 
@@ -222,6 +226,8 @@ RULES: tuple[Rule, ...] = (
     fails("dup2.not-open", "EBADF", always, "the descriptor is not open", "POSIX.1-2024 dup2() EBADF", kinds=(NOTHING,)),
     gives("dup2.itself", _itself, "both are the same: nothing is closed", "POSIX.1-2024 dup2()", when=_same),
     fails("dup2.range", "EBADF", _out_of_range, "the new number is below 0 or beyond RLIMIT_NOFILE", "POSIX.1-2024 dup2() EBADF"),
+    fails("dup2.busy", "EBUSY", _reserved, "a call that waits, as accept() does, has taken the new number",
+          "dup(2) EBUSY; do_dup2() in fs/file.c"),
     gives("dup2.put-over", _put_over, "the new number is for the same description; what it was before is closed",
           "POSIX.1-2024 dup2()"),
     fails("dup3.unknown-flags", "EINVAL", _unknown_flags, "there is no flag but O_CLOEXEC", "POSIX.1-2024 dup3() EINVAL; dup(2)",
@@ -229,6 +235,8 @@ RULES: tuple[Rule, ...] = (
     fails("dup3.same", "EINVAL", _same, "both numbers are the same", "POSIX.1-2024 dup3() EINVAL; dup(2)", kinds=_ALL),
     fails("dup3.not-open", "EBADF", always, "the descriptor is not open", "POSIX.1-2024 dup3() EBADF", kinds=(NOTHING,)),
     fails("dup3.range", "EBADF", _out_of_range, "the new number is below 0 or beyond RLIMIT_NOFILE", "POSIX.1-2024 dup3() EBADF"),
+    fails("dup3.busy", "EBUSY", _reserved, "a call that waits, as accept() does, has taken the new number",
+          "dup(2) EBUSY; do_dup2() in fs/file.c"),
     gives("dup3.put-over", _put_over, "the new number is for the same description; what it was before is closed",
           "POSIX.1-2024 dup3()"),
     fails("fcntl.not-open", "EBADF", always, "the descriptor is not open", "POSIX.1-2024 fcntl() EBADF", kinds=(NOTHING,)),

@@ -48,7 +48,7 @@ def watched(world: World, epoll: Epoll) -> list[Item] | None:
         sure = bool(must)
         if events & _EDGE and key in epoll.told:
             before, now = epoll.told[key], looks(world, description.object)
-            if before == now:
+            if before == now and not _restless(world, description.object):
                 continue
             sure = sure and _came(before, now)
         found.append(Item(key, data, must, may, sure))
@@ -83,6 +83,12 @@ def looks(world: World, number: int) -> Look:
     if isinstance(one, Epoll):
         return Look((), (tuple(one.watched), tuple(one.told.items())))
     return Look()
+
+
+def _restless(world: World, number: int) -> bool:
+    """Whether things may have happened that leave no trace: a connection attempt that failed, or a shutdown(), as the one before."""
+    one = world.objects[number]
+    return isinstance(one, Socket) and ((one.kind == "tcp" and one.state == "CLOSED") or one.shut_read or one.shut_write)
 
 
 def _came(before: Look | None, now: Look) -> bool:

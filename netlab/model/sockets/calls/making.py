@@ -215,7 +215,7 @@ def _of_families(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.protocol-number", "EINVAL", _protocol_number, "the protocol's number is out of range",
               "socket(2) EINVAL; inet_create() in net/ipv4/af_inet.c", kinds=(NOTHING,)),
         gives(f"{call}.special", _perhaps, "a kernel may have SCTP, MPTCP, UDP-Lite, and let this group ping, or not",
-              f"{posix} EPROTONOSUPPORT; icmp(7)", when=_special, kinds=(NOTHING,), unreached="a kernel does either"),
+              f"{posix} EPROTONOSUPPORT; icmp(7)", when=_special, kinds=(NOTHING,)),
         fails(f"{call}.type", "ESOCKTNOSUPPORT", _type_of_internet, "the family has no such type", "ip(7) ESOCKTNOSUPPORT",
               kinds=(NOTHING,)),
         fails(f"{call}.protocol", "EPROTONOSUPPORT", _protocol_of_internet, "the type has no such protocol",

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from netlab.model.sockets.objects import Socket
+from netlab.model.sockets.objects import Socket, Unknown
 from netlab.model.sockets.options import ip_level, ipv6_level, socket_level, tcp_level, udp_level
 from netlab.model.sockets.options.given import UNSURE, Given, given
 from netlab.model.sockets.options.shape import Option, Refused
@@ -189,6 +189,8 @@ def _got(s: Situation) -> Iterable[Outcome]:
     world = s.world
     if row.key == (_SOCKET, _ERROR) and s.socket.error:
         world = world.with_object(s.socket_id, msgspec.structs.replace(s.socket, error=""))
+    if row.key == (_SOCKET, constant("SO_PEERPIDFD")):
+        world, _ = world.opened(s.process_name, Unknown(why="a process"), cloexec=True)
     yield Outcome(kind="returns", value=0, world=world, out=out)
 
 

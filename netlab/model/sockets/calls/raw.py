@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from netlab.model.sockets.addresses import INET, INET6, address_in, length_in
-from netlab.model.sockets.calls.datagrams import named
 from netlab.model.sockets.calls.datagrams_connecting import accept_errors, connect_rules, inet6, shutdown_rules, unsupported
 from netlab.model.sockets.calls.datagrams_received import receiving
+from netlab.model.sockets.calls.datagrams_refused import named
 from netlab.model.sockets.messages import RECEIVES, SENDS, size, unreadable
 from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.outcomes import Outcome

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from netlab.model.sockets.calls.tcp_arriving import noted, settled, tcp, with_flow
+from netlab.model.sockets.calls.tcp_arriving import settled
+from netlab.model.sockets.calls.tcp_records import noted, tcp, with_flow
 from netlab.model.sockets.ending import End
 from netlab.model.sockets.objects import Address, Socket
 from netlab.model.sockets.options.values import given, linger
@@ -119,7 +120,10 @@ def _abandon(world: World, number: int, one: Socket) -> None:
 def _stay_behind(world: World, number: int, one: Socket) -> int:
     """The connection goes on without its program: an orphan under a new id takes the socket's place."""
     orphan = world.fresh()
-    world.objects[orphan] = noted(replace(one, shut_read=True, shut_write=True, error=""), orphan=True)
+    connection = world.connections.get(one.connection)
+    heard = connection.flows[1 - _side(world, number, one)].sent if connection is not None else 0
+    new = replace(one, shut_read=True, shut_write=True, error="")
+    world.objects[orphan] = noted(new, orphan=True, heard=one.note.get("heard", heard))
     _sends_end(world, number, one, "", gone=orphan)
     return orphan
 
@@ -248,6 +252,19 @@ def _shutting(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="returns", world=s.world.with_object(s.socket_id, _shut(s, s.socket)))
 
 
+# close() that lingers
+
+
+def _lingers(s: Situation) -> bool:
+    """The last reference to a connection that has something to say to its peer, with a time to wait for that."""
+    last = s.description is not None and s.description.references == 1
+    return last and bool(linger(s.socket)) and s.socket.state not in ("CLOSED", "LISTEN", "SYN-SENT")
+
+
+def _lingering(s: Situation) -> Iterable[Outcome]:
+    yield Outcome(kind="blocks", world=s.world)
+
+
 # What a test asks
 
 
@@ -258,6 +275,8 @@ def _state(s: Situation) -> Iterable[Outcome]:
 _INET = "inet_shutdown() in net/ipv4/af_inet.c"
 
 RULES: tuple[Rule, ...] = (
+    gives("close.tcp-lingers", _lingering, "the call waits until the peer has acknowledged all, or for SO_LINGER's time",
+          "POSIX.1-2024 close(), SO_LINGER in 2.10.16; socket(7)", when=_lingers, kinds=KINDS, category="blocks", may=True),
     fails("shutdown.tcp-how", "EINVAL", _bad_how, "there is no such direction", "POSIX.1-2024 shutdown() EINVAL", kinds=KINDS),
     fails("shutdown.tcp-closed", "ENOTCONN", _closed, "the socket is not connected", "POSIX.1-2024 shutdown() ENOTCONN",
           kinds=KINDS, gives=_shutting_closed, note=f"the directions are shut all the same, for a later connection, too: {_INET}"),

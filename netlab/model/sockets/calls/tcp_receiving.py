@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from netlab.model.sockets.calls.tcp_arriving import with_flow
+from netlab.model.sockets.calls.tcp_records import with_flow
 from netlab.model.sockets.calls.tcp_sending import ERRORS
 from netlab.model.sockets.messages import RECEIVES, limit, message_out, parts, size, unreadable, waits_never
 from netlab.model.sockets.objects import Flow
@@ -17,6 +17,7 @@ from netlab.model.sockets.outcomes import Between, Outcome, Seen
 from netlab.model.sockets.rules import Guard, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import World
+from netlab.notation.constants import constant
 from netlab.notation.printing import print_bytes
 from netlab.notation.values import BadPointer
 
@@ -27,7 +28,19 @@ _OOB = 1
 _TRUNC = 0x20
 _TICK = 10_000_000
 
+_INLINE = (constant("SOL_SOCKET"), constant("SO_OOBINLINE"))
+_LOWAT = (constant("SOL_SOCKET"), constant("SO_RCVLOWAT"))
+_REPAIR = (constant("IPPROTO_TCP"), constant("TCP_REPAIR"))
+
 replace = msgspec.structs.replace
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a call finds: the flow that it reads from, and the least and the most that there is up to the mark, or the end."""
+
+    flow: Flow
+    least: int
+    most: int
 
 
 class Got(msgspec.Struct, frozen=True):
@@ -43,7 +56,7 @@ class Got(msgspec.Struct, frozen=True):
 
 def inline(s: Situation) -> bool:
     """SO_OOBINLINE."""
-    return bool(given(s.socket, "SOL_SOCKET", "SO_OOBINLINE", 0))
+    return bool(s.socket.options.get(_INLINE))
 
 
 def _got(s: Situation) -> Got:
@@ -67,24 +80,39 @@ def taken(flow: Flow, many: int) -> Flow:
     )  # fmt: skip
 
 
+def _view(s: Situation) -> View:
+    """Found once a call: its rules ask again and again."""
+    if not isinstance(s.found, View):
+        s.found = _look(s)
+    return s.found
+
+
 def _reader(s: Situation) -> Flow:
     """What the call reads from: the flow, past an urgent byte that it does not take."""
-    flow = s.incoming
-    return flow if inline(s) or s.flag("MSG_PEEK") or size(s) == 0 else at_mark(flow)
+    return _view(s).flow
 
 
 def _stretch(s: Situation) -> tuple[int, int]:
     """The least and the most that there is to read up to the mark, or the end."""
-    flow = _reader(s)
+    view = _view(s)
+    return view.least, view.most
+
+
+def _look(s: Situation) -> View:
+    flow = s.incoming
+    if flow.urgent is None or size(s) == 0:
+        return View(flow, flow.queued, flow.under_way)
+    peeks, whole = s.flag("MSG_PEEK"), inline(s)
+    flow = flow if whole or peeks else at_mark(flow)
     least, most = flow.queued, flow.under_way
-    if flow.urgent is not None and flow.urgent >= flow.read and size(s):
+    if flow.urgent is not None and flow.urgent >= flow.read:
         ahead = flow.urgent - flow.read
-        if ahead == 0 and s.flag("MSG_PEEK") and not inline(s):
+        if ahead == 0 and peeks and not whole:
             # Looking, it skips the urgent byte as reading does.
-            return max(least - 1, 0), max(most - 1, 0)
-        if ahead:
-            return min(least, ahead), min(most, ahead)
-    return least, most
+            least, most = max(least - 1, 0), max(most - 1, 0)
+        elif ahead:
+            least, most = min(least, ahead), min(most, ahead)
+    return View(flow, least, most)
 
 
 def _want(s: Situation) -> int:
@@ -96,7 +124,7 @@ def _target(s: Situation) -> int:
     whole = size(s)
     if s.flag("MSG_WAITALL"):
         return max(whole, 1)
-    low = given(s.socket, "SOL_SOCKET", "SO_RCVLOWAT", 1)
+    low = s.socket.options.get(_LOWAT, 1)
     return max(min(low if isinstance(low, int) else 1, whole), 1)
 
 
@@ -132,9 +160,7 @@ def _error_queue_used(s: Situation) -> bool:
 
 def _special(s: Situation) -> bool:
     """Options by which reading has rules of its own."""
-    return (s.flag("MSG_PEEK") and given(s.socket, "SOL_SOCKET", "SO_PEEK_OFF", -1) != -1) or bool(
-        given(s.socket, "IPPROTO_TCP", "TCP_REPAIR")
-    )
+    return (s.flag("MSG_PEEK") and given(s.socket, "SOL_SOCKET", "SO_PEEK_OFF", -1) != -1) or bool(s.socket.options.get(_REPAIR))
 
 
 def _listening(s: Situation) -> bool:
@@ -291,7 +317,11 @@ def _world_after(s: Situation, many: int) -> World:
         flow = s.incoming
         seen = flow.read + many
         return s.world if flow.arrived >= seen else _with_incoming(s, replace(flow, arrived=seen))
-    return _with_incoming(s, taken(_reader(s), many))
+    flow = taken(_reader(s), many)
+    if many and not flow.under_way and s.outgoing.sent == 0:
+        # Who only listens acknowledges what it has read (tcp_cleanup_rbuf()).
+        flow = replace(flow, acked=flow.read)
+    return _with_incoming(s, flow)
 
 
 def _given(s: Situation, got: Got, least: int, most: int) -> Outcome:

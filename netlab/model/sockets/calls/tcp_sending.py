@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from netlab.model.sockets.calls.tcp_arriving import WINDOW, deaf, near, noted, settled, tcp, with_flow
+from netlab.model.sockets.calls.tcp_arriving import settled
+from netlab.model.sockets.calls.tcp_records import WINDOW, deaf, near, noted, tcp, with_flow
 from netlab.model.sockets.messages import SENDS, content, limit, size, unreadable, waits_never
 from netlab.model.sockets.objects import Connection, Flow, Socket
-from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Between, Outcome, Seen
 from netlab.model.sockets.rules import Guard, Rule, always, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
@@ -28,6 +28,9 @@ _QUICK = 8
 _KNOWN = 1 << 16
 """No more unread bytes than this are kept; what more there is, is counted alone."""
 _NODELAY, _CORK = (constant("IPPROTO_TCP"), constant("TCP_NODELAY")), (constant("IPPROTO_TCP"), constant("TCP_CORK"))
+_SNDBUF, _RCVBUF = (constant("SOL_SOCKET"), constant("SO_SNDBUF")), (constant("SOL_SOCKET"), constant("SO_RCVBUF"))
+_SPECIAL = constant("MSG_FASTOPEN") | constant("MSG_ZEROCOPY")
+_INLINE = (constant("SOL_SOCKET"), constant("SO_OOBINLINE"))
 _QUICKACK = (constant("IPPROTO_TCP"), constant("TCP_QUICKACK"))
 _TICK = 10_000_000
 
@@ -36,20 +39,23 @@ replace = msgspec.structs.replace
 
 def room(s: Situation) -> int:
     """How many unread bytes surely fit into what both ends buffer: less where SO_SNDBUF or SO_RCVBUF asked for less."""
+    if isinstance(s.found, int):
+        return s.found
     least = WINDOW
     connection = s.connection
     peer = tcp(s.world, connection.ends[1 - s.side]) if connection is not None else None
-    for one, option in ((s.socket, "SO_SNDBUF"), (peer, "SO_RCVBUF")):
-        set_to = given(one, "SOL_SOCKET", option, None) if one is not None else None
+    for one, option in ((s.socket, _SNDBUF), (peer, _RCVBUF)):
+        set_to = one.options.get(option) if one is not None else None
         if set_to is not None:
             least = min(least, max(set_to // 4, 512) if isinstance(set_to, int) else 512)
+    s.found = least
     return least
 
 
 def _special(s: Situation) -> bool:
     """Fast open and zero copy, and control messages, have rules of their own."""
     control = s.args.get("control")
-    return s.flag("MSG_FASTOPEN") or s.flag("MSG_ZEROCOPY") or control not in (None, "NONE")
+    return bool(s.number("flags") & _SPECIAL) or control not in (None, "NONE")
 
 
 def _open(s: Situation) -> bool:
@@ -196,7 +202,7 @@ def _urgent(s: Situation, flow: Flow, at: int) -> Flow:
     then it is gone (tcp_check_urg() in net/ipv4/tcp_input.c)."""
     connection = s.connection
     peer = tcp(s.world, connection.ends[1 - s.side]) if connection is not None else None
-    inline = peer is not None and bool(peer.options.get((constant("SOL_SOCKET"), constant("SO_OOBINLINE"))))
+    inline = peer is not None and bool(peer.options.get(_INLINE))
     if flow.urgent is not None and flow.urgent == flow.read and not inline:
         data = None if flow.data is None else flow.data[1:]
         flow = replace(flow, read=flow.read + 1, arrived=max(flow.arrived, flow.read + 1), data=data)
@@ -276,7 +282,9 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
 
 
 def _filling_fails(s: Situation) -> bool:
-    return not _open(s) or s.socket.shut_write or bool(s.socket.error)
+    connection = s.connection
+    gone = connection is None or deaf(tcp(s.world, connection.ends[1 - s.side]))
+    return not _open(s) or s.socket.shut_write or bool(s.socket.error) or gone
 
 
 def _filling(s: Situation) -> Iterable[Outcome]:

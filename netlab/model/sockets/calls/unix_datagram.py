@@ -10,7 +10,7 @@ import msgspec
 from netlab.model.sockets.calls.ancillary import control_rules, descriptions_sent, in_flight, named_by_then
 from netlab.model.sockets.calls.unix_datagram_connecting import CONNECTING, may_send, with_peer
 from netlab.model.sockets.calls.unix_datagram_received import RECEIVING
-from netlab.model.sockets.calls.unix_opening import lookup_errors, lookup_failed
+from netlab.model.sockets.calls.unix_opening import ONLY_POSIX, lookup_rules
 from netlab.model.sockets.calls.unix_opening import unknown as unknown_name
 from netlab.model.sockets.calls.unix_stream import names_peer
 from netlab.model.sockets.messages import (
@@ -95,10 +95,6 @@ def _unknown_name(s: Situation) -> bool:
     return _named(s) and unknown_name(s)
 
 
-def _nobody(s: Situation) -> bool | None:
-    return _named(s) and lookup_failed(s)
-
-
 def _no_peer(s: Situation) -> bool:
     return not _named(s) and s.socket.peer == 0
 
@@ -123,9 +119,6 @@ def _gone(s: Situation) -> bool:
 
 
 def _leaving(s: Situation) -> Iterable[Outcome]:
-    if s.socket.kind == "unix-seqpacket":
-        yield Outcome(kind="fails", errno="EPIPE", world=s.world)
-        return
     yield Outcome(kind="fails", errno="ECONNREFUSED", world=with_peer(s.world, s.socket_id, 0))
 
 
@@ -166,8 +159,8 @@ def _sending(s: Situation) -> Iterable[Outcome]:
 def _sending_rules(call: str) -> tuple[Rule, ...]:
     posix = f"POSIX.1-2024 {call}()"
     return (
-        gives(f"{call}.unix-seqpacket-error", error_taken, "the peer went without having read all", f"{posix} ECONNRESET",
-              when=pending_error, kinds=_SEQPACKET, category="fails"),
+        fails(f"{call}.unix-seqpacket-error", "ECONNRESET", pending_error, "the peer went without having read all",
+              f"{posix} ECONNRESET", kinds=_SEQPACKET, gives=error_taken),
         fails(f"{call}.unix-seqpacket-unconnected", "ENOTCONN", _not_connected, "the socket has no peer", f"{posix} ENOTCONN",
               kinds=_SEQPACKET),
         *control_rules(call, _DATAGRAM),
@@ -185,8 +178,8 @@ def _later_rules(call: str) -> tuple[Rule, ...]:
     return (
         fails(f"{call}.unix-message-too-long", "EMSGSIZE", _too_long, "the message is longer than the send buffer",
               f"{posix} EMSGSIZE; {_SEND}", kinds=_BOTH),
-        gives(f"{call}.unix-message-error", error_taken, "the peer dissolved the connection", _SEND, when=pending_error,
-              kinds=_DATAGRAM, category="fails"),
+        fails(f"{call}.unix-message-error", "ECONNRESET", pending_error, "the peer dissolved the connection", _SEND,
+              kinds=_DATAGRAM, gives=error_taken),
         fails(f"{call}.unix-message-shut", "EPIPE", _shut, "the socket was shut down for sending, or its peer is gone",
               f"{posix} EPIPE", kinds=_BOTH, note="no SIGPIPE: that is for streams alone on Linux"),
         fails(f"{call}.unix-message-no-room", "EAGAIN", _buffer_full_at_once, "the send buffer is full", f"{posix} EAGAIN",
@@ -196,13 +189,16 @@ def _later_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.unix-message-unreadable", "EFAULT", unreadable, "the data cannot be read", "send(2) EFAULT", kinds=_BOTH),
         unmodelled(f"{call}.unix-message-unknown", _unknown_name,
                    "what stands under a name outside the process's directory is not known", kinds=_DATAGRAM),
-        gives(f"{call}.unix-message-nobody", lookup_errors, "nobody has the name, or it may not be written to, or leads nowhere",
-              f"{posix} ENOENT, ENOTDIR, EACCES; unix(7)", when=_nobody, kinds=_DATAGRAM, category="fails"),
+        *lookup_rules(f"{call}.unix-message", _DATAGRAM, _named),
         fails(f"{call}.unix-message-no-peer", "ENOTCONN", _no_peer, "nobody said where to", f"{posix} ENOTCONN; {_SEND}",
-              kinds=_DATAGRAM, note="POSIX says EDESTADDRREQ"),
+              kinds=_DATAGRAM, note="POSIX says EDESTADDRREQ", profiles=("linux",)),
+        fails(f"{call}.unix-message-no-peer-posix", "EDESTADDRREQ", _no_peer, "nobody said where to", f"{posix} EDESTADDRREQ",
+              kinds=_DATAGRAM, profiles=("posix",), unreached=ONLY_POSIX),
         fails(f"{call}.unix-message-refused", "EPERM", _refused, "the receiver has another peer", _SEND, kinds=_DATAGRAM),
-        gives(f"{call}.unix-message-gone", _leaving, "the peer is gone, and is it no longer", f"{posix} ECONNREFUSED; {_SEND}",
-              when=_gone, kinds=_BOTH, category="fails"),
+        fails(f"{call}.unix-message-gone", "ECONNREFUSED", _gone, "the peer is gone, and is it no longer",
+              f"{posix} ECONNREFUSED; {_SEND}", kinds=_DATAGRAM, gives=_leaving),
+        fails(f"{call}.unix-seqpacket-gone", "EPIPE", _gone, "the peer is gone", _SEND, kinds=_SEQPACKET,
+              unreached="when the peer went this end was shut down, which is looked at before"),
         fails(f"{call}.unix-message-peer-shut", "EPIPE", _peer_shut, "the receiver was shut down for receiving", f"{posix} EPIPE",
               kinds=_BOTH),
         fails(f"{call}.unix-message-queue-full", "EAGAIN", _queue_full_at_once, "the receiver's queue is full",

@@ -9,7 +9,7 @@ import msgspec
 
 from netlab.model.sockets.addresses import address_in, length_in
 from netlab.model.sockets.calls.ancillary import named_by_then
-from netlab.model.sockets.calls.unix_opening import lookup_errors, lookup_failed
+from netlab.model.sockets.calls.unix_opening import lookup_rules
 from netlab.model.sockets.calls.unix_opening import unknown as unknown_name
 from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.outcomes import Outcome
@@ -93,9 +93,7 @@ def _dissolving(s: Situation) -> Iterable[Outcome]:
 _LATER: tuple[Rule, ...] = (
     unmodelled("connect.unix-dgram-unknown", unknown_name, "what stands under a name outside the process's directory is not known",
                kinds=_DATAGRAM),
-    gives("connect.unix-dgram-nobody", lookup_errors, "nobody has the name, or it may not be written to, or leads nowhere",
-          "POSIX.1-2024 connect() ENOENT, ENOTDIR, EACCES, ECONNREFUSED, EPROTOTYPE; unix(7)", when=lookup_failed, kinds=_DATAGRAM,
-          category="fails"),
+    *lookup_rules("connect.unix-dgram", _DATAGRAM),
     fails("connect.unix-dgram-taken", "EPERM", _taken_by_another, "the socket of this name has another peer", _CONNECT,
           kinds=_DATAGRAM),
     gives("connect.unix-dgram-peer", _connecting, "the peer is this from now on", "POSIX.1-2024 connect(); unix(7)",

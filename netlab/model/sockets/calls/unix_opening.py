@@ -16,7 +16,7 @@ from netlab.model.sockets.ending import ended
 from netlab.model.sockets.messages import opened_for, waiting, waits_never
 from netlab.model.sockets.objects import Address, Socket
 from netlab.model.sockets.outcomes import NewDescriptor, Outcome, learning
-from netlab.model.sockets.rules import UNIX, Rule, fails, gives, unmodelled
+from netlab.model.sockets.rules import UNIX, Guard, Rule, always, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.unix import bound_to, linked, no_address
 from netlab.model.sockets.world import Host, World
@@ -30,6 +30,18 @@ _LONGEST_BACKLOG = 4096
 """net.core.somaxconn's default (listen(2))."""
 _PASSED_ON = frozenset((constant("SOL_SOCKET"), constant(name)) for name in ("SO_PASSCRED", "SO_PASSPIDFD", "SO_PASSSEC"))
 """unix_stream_connect(): newsk->sk_scm_recv_flags = other->sk_scm_recv_flags, since Linux 6.16."""
+
+
+_LOOKUPS = (
+    ("no-file", "ENOENT", "nothing has this path"),
+    ("no-directory", "ENOTDIR", "the path leads through what is no directory"),
+    ("long-name", "ENAMETOOLONG", "a part of the path is too long"),
+    ("forbidden", "EACCES", "the process may not write to the socket's file"),
+    ("nobody", "ECONNREFUSED", "no socket is bound to the name"),
+    ("type", "EPROTOTYPE", "the socket of this name is of another type"),
+)
+"""What looking a name up may end with, in the order of unix_find_other()."""
+ONLY_POSIX = "a rule of the profile posix, from which Linux differs"
 
 
 # listen()
@@ -58,17 +70,22 @@ def _listening(s: Situation) -> Iterable[Outcome]:
 # connect()
 
 
-def lookup_failed(s: Situation) -> bool | None:
-    """Whether the address leads to no socket that can be connected to."""
-    found = bound_to(s)
-    return None if found is None else bool(found[0])
+def lookup_rules(name: str, kinds: tuple[str, ...], when: Guard = always) -> tuple[Rule, ...]:
+    """The rules by which looking an address up fails, one an errno; ``name`` is what their ids begin with, ``when`` whether one
+    is looked up at all."""
 
+    def ends_with(errno: str) -> Guard:
+        def guard(s: Situation) -> bool:
+            found = bound_to(s) if when(s) else None
+            return found is not None and found[0] == errno
 
-def lookup_errors(s: Situation) -> Iterable[Outcome]:
-    """With what it ends; any of what it may where that is not known."""
-    found = bound_to(s)
-    for errno in ("ENOENT", "ENOTDIR", "EACCES", "ECONNREFUSED") if found is None else (found[0],):
-        yield Outcome(kind="fails", errno=errno, world=s.world)
+        return guard
+
+    call = f"POSIX.1-2024 {name.partition('.')[0]}()"
+    return tuple(
+        fails(f"{name}-{what}", errno, ends_with(errno), says, f"{call} {errno}; unix(7)", kinds=kinds)
+        for what, errno, says in _LOOKUPS
+    )
 
 
 def _other(s: Situation) -> Socket | None:
@@ -195,6 +212,10 @@ def accept_rules(call: str) -> tuple[Rule, ...]:
 # shutdown()
 
 
+def _not_connected(s: Situation) -> bool:
+    return s.socket.state != "ESTABLISHED"
+
+
 def _shutting(s: Situation) -> Iterable[Outcome]:
     how = s.number("how")
     world = s.world.with_object(s.socket_id, shut(s.socket, how))
@@ -206,9 +227,7 @@ def _shutting(s: Situation) -> Iterable[Outcome]:
 
 
 _LATER: tuple[Rule, ...] = (
-    gives("connect.unix-nobody", lookup_errors, "nobody listens under the name, or it may not be written to, or leads nowhere",
-          "POSIX.1-2024 connect() ENOENT, ENOTDIR, EACCES, ECONNREFUSED, EPROTOTYPE; unix(7)", when=lookup_failed, kinds=CONNECTED,
-          category="fails"),
+    *lookup_rules("connect.unix", CONNECTED),
     fails("connect.unix-refused", "ECONNREFUSED", _refusing, "the socket of this name does not listen",
           "POSIX.1-2024 connect() ECONNREFUSED", kinds=CONNECTED),
     fails("connect.unix-full", "EAGAIN", _full_and_not_waiting, "the listener's queue is full", "connect(2) EAGAIN",
@@ -218,7 +237,9 @@ _LATER: tuple[Rule, ...] = (
     fails("connect.unix-again", "EISCONN", _again, "the socket is connected", "POSIX.1-2024 connect() EISCONN", kinds=CONNECTED,
           note="looked at last: a full queue or nobody there comes first"),
     fails("connect.unix-listens", "EINVAL", _listens_itself, "the socket listens itself", f"unix_stream_connect() in {_AF_UNIX}",
-          kinds=CONNECTED, note="POSIX says EOPNOTSUPP"),
+          kinds=CONNECTED, note="POSIX says EOPNOTSUPP", profiles=("linux",)),
+    fails("connect.unix-listens-posix", "EOPNOTSUPP", _listens_itself, "the socket listens itself",
+          "POSIX.1-2024 connect() EOPNOTSUPP", kinds=CONNECTED, profiles=("posix",), unreached=ONLY_POSIX),
     gives("connect.unix-connected", _connecting, "the connection is whole, and waits for accept()",
           "POSIX.1-2024 connect(); unix(7)", kinds=CONNECTED),
 )  # fmt: skip
@@ -227,7 +248,9 @@ _LATER: tuple[Rule, ...] = (
 OPENING: tuple[Rule, ...] = (
     unsupported("listen", "unix-dgram", _DATAGRAMS),
     fails("listen.unix-unnamed", "EINVAL", _unnamed, "a socket without a name takes no connections", f"unix_listen() in {_AF_UNIX}",
-          kinds=CONNECTED, note="POSIX says EDESTADDRREQ"),
+          kinds=CONNECTED, note="POSIX says EDESTADDRREQ", profiles=("linux",)),
+    fails("listen.unix-unnamed-posix", "EDESTADDRREQ", _unnamed, "a socket without a name cannot listen",
+          "POSIX.1-2024 listen() EDESTADDRREQ", kinds=CONNECTED, profiles=("posix",), unreached=ONLY_POSIX),
     fails("listen.unix-connected", "EINVAL", _connected, "the socket is connected", "POSIX.1-2024 listen() EINVAL",
           kinds=CONNECTED),
     gives("listen.unix-listens", _listening, "the socket takes connections, one more than backlog says",
@@ -242,6 +265,8 @@ OPENING: tuple[Rule, ...] = (
     *accept_rules("accept"),
     *accept_rules("accept4"),
     fails("shutdown.unix-how", "EINVAL", bad_how, "there is no such direction", "POSIX.1-2024 shutdown() EINVAL", kinds=UNIX),
+    fails("shutdown.unix-no-peer-posix", "ENOTCONN", _not_connected, "the socket has no peer", "POSIX.1-2024 shutdown() ENOTCONN",
+          kinds=UNIX, profiles=("posix",), unreached=ONLY_POSIX),
     gives("shutdown.unix-done", _shutting, "nothing more is sent, or received; a connection's other end learns of it",
           f"POSIX.1-2024 shutdown(); unix_shutdown() in {_AF_UNIX}", kinds=UNIX,
           note="without a peer, too: POSIX says ENOTCONN"),

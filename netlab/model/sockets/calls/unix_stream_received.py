@@ -9,6 +9,7 @@ import msgspec
 
 from netlab.model.sockets.calls.ancillary import received, wants_credentials
 from netlab.model.sockets.calls.datagrams_received import peeks_from
+from netlab.model.sockets.calls.unix_opening import ONLY_POSIX
 from netlab.model.sockets.messages import (
     RECEIVES,
     error_taken,
@@ -181,7 +182,9 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
     return (
         *none,
         fails(f"{call}.unix-not-connected", "EINVAL", _not_connected, "the stream is not connected", _READ, kinds=_KINDS,
-              note="POSIX says ENOTCONN"),
+              note="POSIX says ENOTCONN", profiles=("linux",)),
+        fails(f"{call}.unix-not-connected-posix", "ENOTCONN", _not_connected, "the stream is not connected", f"{posix} ENOTCONN",
+              kinds=_KINDS, profiles=("posix",), unreached=ONLY_POSIX),
         fails(f"{call}.unix-no-urgent", "EINVAL", _urgent, "no urgent data is there", f"{posix} EINVAL", kinds=_KINDS),
         unmodelled(f"{call}.unix-peek-off", peeks_from, "SO_PEEK_OFF is not modelled", kinds=_KINDS),
         fails(f"{call}.unix-unwritable", "EFAULT", _copies_nowhere, "the data cannot be written; it stays", "recv(2) EFAULT",
@@ -189,8 +192,8 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         gives(f"{call}.unix-data", _giving, "as much as is there, up to what passes descriptors", f"{posix}; unix(7)", when=_enough,
               kinds=_KINDS),
         gives(f"{call}.unix-may-be-data", _giving, "what a call under way may have sent", posix, when=_may_be_there, kinds=_KINDS),
-        gives(f"{call}.unix-error", error_taken, "the peer went without having read all", f"{posix} ECONNRESET", when=pending_error,
-              kinds=_KINDS, category="fails"),
+        fails(f"{call}.unix-error", "ECONNRESET", pending_error, "the peer went without having read all", f"{posix} ECONNRESET",
+              kinds=_KINDS, gives=error_taken),
         gives(f"{call}.unix-end", _ending, "the peer sends no more, or the socket was shut down", posix, when=_ended,
               kinds=_KINDS),
         fails(f"{call}.unix-none", "EAGAIN", waits_never, "no data is there, and the call does not wait", f"{posix} EAGAIN",

@@ -169,7 +169,7 @@ def _dotted(raw: bytes) -> str:
 
 
 def _read_group(value: Given, s: Situation, row: Option) -> Any:
-    """Membership of a multicast group: struct ip_mreq, or ip_mreqn with an interface's index (ip(7)); kept are all that there are."""
+    """Membership of a multicast group: struct ip_mreq, or ip_mreqn with an interface's index (ip(7)); all there are are kept."""
     if s.kind == "tcp":
         return Refused("EPROTO", "kind")
     if value.length < struct.calcsize(STRUCTURES["ip_mreq"]):

@@ -30,6 +30,7 @@ _LEAST_MTU = 68  # RFC 791
 _CONGESTION_BITS = 3  # RFC 3168: the ECN field, which belongs to TCP
 _FORGETTING = (
     (_IP, constant("IP_TOS")),
+    (constant("SOL_SOCKET"), constant("SO_DONTROUTE")),
     (constant("SOL_SOCKET"), constant("SO_MARK")),
     (constant("SOL_SOCKET"), constant("SO_BINDTOIFINDEX")),
 )

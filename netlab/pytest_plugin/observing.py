@@ -1,0 +1,160 @@
+"""What is observed of a test's lab: everything, for the fixture ``observe``; else only the packets, for what a failure leaves.
+
+It judges nothing, and does not know what becomes of it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from netlab.api import Called, Lab, Observation, Seen
+from netlab.observe.observers import Observers
+from netlab.pytest_plugin.settings import pcap
+from netlab.timeline.causes import with_causes
+from netlab.timeline.observations import AnyObservation, Packet, SocketState
+from netlab.timeline.timeline import Timeline, merge
+from netlab.topology.spec import Topology
+
+__all__ = ["Network", "Observed"]
+
+_PAUSE = 0.02
+
+
+class Observed(Seen):
+    """What was observed until now, looked at anew each time that it is asked."""
+
+    def __init__(self, lab: "WatchedLab", observers: Observers) -> None:
+        self._lab, self._observers = lab, observers
+        self._final: Timeline | None = None
+
+    @property
+    def timeline(self) -> Timeline:
+        """All of it on one timeline: whatever passed an interface before this was asked is there."""
+        if self._final is not None:
+            return self._final
+        self._observers.capture.settle()
+        self._observers.drain()
+        self._observers.seen += self._lab.decided()
+        return self._observers.whole(*self._lab.reports())
+
+    @timeline.setter
+    def timeline(self, final: Timeline) -> None:
+        self._final = final
+
+    def until(self, condition: Callable[["Observed"], object], within: float = 1.0) -> bool:
+        """Wait until a condition holds, ``within`` so many seconds; gives whether it does:
+        ``assert observe.until(lambda seen: seen.flags[-1:] == ["R"])``."""
+        deadline = time.monotonic() + within
+        while True:
+            over = time.monotonic() > deadline
+            if condition(self):
+                return True
+            if over:
+                return False
+            self._observers.capture.wait(_PAUSE)
+
+    def close(self) -> None:
+        """Observe no longer; what was seen stays."""
+        self._observers.stop()
+        self._observers.seen += self._lab.decided()
+        self.timeline = self._observers.whole(*self._lab.reports())
+
+
+class WatchedLab(Lab):
+    """The lab of a test: the calls made in it are recorded where it is observed, and so is what blocks of ``observe`` saw."""
+
+    watching: Observers | None = None
+    blocks: Sequence[Observation] = ()
+
+    def call(self, host: str, text: str) -> Called:
+        """As ``Lab.call``."""
+        first = len(self._records)
+        try:
+            return super().call(host, text)
+        finally:
+            if self.watching is not None:
+                self.watching.seen += self._records[first:]
+                for name, names in self._player.names.items():
+                    self.watching.watch_process(name, names.process.pid)
+                self.watching.look({"tables": {host}})
+
+    def observe(self, **options: Any) -> Observation:
+        """As ``Lab.observe``."""
+        block = super().observe(**options)
+        self.blocks = (*self.blocks, block)
+        return block
+
+    def decided(self) -> Sequence[AnyObservation]:
+        """What the impairments of its links did since this was last asked."""
+        return self._wires.drain()
+
+    def reports(self) -> Sequence[Any]:
+        """What is known of how the links were impaired."""
+        return (self._wires.report(),)
+
+
+class Network:
+    """A test's lab, and what is observed of it."""
+
+    def __init__(self, topology: Topology, item: pytest.Item) -> None:
+        self.lab = WatchedLab(topology)
+        self._pcap = pcap(item.config)
+        self._observed: Observed | None = None
+        self._by_fixture = False
+
+    @contextmanager
+    def everything(self) -> Iterator[Observed]:
+        """Observe packets, states, events and calls."""
+        self._by_fixture = True
+        with self._watching(calls=True) as observed:
+            yield observed
+
+    @contextmanager
+    def packets(self, *, wanted: bool) -> Iterator[None]:
+        """Where it is ``wanted`` and packets may be written, keep them."""
+        if not wanted or self._pcap == "never":
+            yield
+            return
+        with self._watching(states=False):
+            yield
+
+    @contextmanager
+    def _watching(self, **options: bool) -> Iterator[Observed]:
+        self.lab.watching = observers = Observers(self.lab, **options).start()
+        self._observed = observed = Observed(self.lab, observers)
+        try:
+            yield observed
+        finally:
+            self.lab.watching = None
+            observed.close()
+
+    @property
+    def asked(self) -> bool:
+        """Whether the test itself observes, by the fixture or by blocks: then its failure shows what there was to be seen."""
+        return self._by_fixture or bool(self.lab.blocks)
+
+    @property
+    def timeline(self) -> Timeline:
+        """All that is known until now: what the fixture observes, or the packets, and what blocks of the test's own saw."""
+        whole = self._observed.timeline if self._observed is not None else Timeline()
+        blocks = [block.seen.timeline for block in self.lab.blocks]
+        if not blocks or self._by_fixture:
+            return whole
+        packets = whole if self._observed is not None else blocks[-1]
+        others = [_uncaused(one) for each in blocks for one in each.observations if not isinstance(one, Packet)]
+        known = {report.name for report in packets.sources}
+        return Timeline(
+            observations=with_causes(merge(packets.observations, others), packets.nodes),
+            sources=(*packets.sources, *(report for report in blocks[-1].sources if report.name not in known)),
+            nodes=packets.nodes,
+            slack=packets.slack,
+        )
+
+
+def _uncaused(seen: AnyObservation) -> AnyObservation:
+    """An observation as it was before its cause, a place in another timeline, was sought."""
+    return msgspec.structs.replace(seen, cause="", caused_by=-1) if isinstance(seen, SocketState) else seen
