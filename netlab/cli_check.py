@@ -57,9 +57,7 @@ def check(
     from netlab.report.redact import without_payload
     from netlab.report.text import write_lines
 
-    outputs = Outputs(
-        json=json, junit=junit, pcap=pcap, html=html, ctrf=ctrf, summary=summary, github_summary=github_summary
-    )
+    outputs = Outputs(json=json, junit=junit, pcap=pcap, html=html, ctrf=ctrf, summary=summary, github_summary=github_summary)
     if outputs.paths.count("-") > 1:
         raise click.UsageError("only one report can go to standard output")
     results = []

@@ -3,6 +3,7 @@
 Only click is imported here; each command imports what it needs.
 """
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -59,12 +60,21 @@ def run(paths: Sequence[str], settings: dict[str, str], **options: Any) -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def doctor(as_json: bool) -> None:
+@click.option("--ci", is_flag=True, help="Explain this CI runner, and what to put into the workflow.")
+def doctor(as_json: bool, ci: bool) -> None:
     """Tell what this machine can do, what each missing thing would need, and the command that supplies it."""
     from netlab.doctor import diagnose, told, told_as_json
 
-    diagnosis = diagnose(clocks=True)
-    for line in told_as_json(diagnosis) if as_json else told(diagnosis):
+    diagnosis = diagnose(clocks=not ci)
+    if ci:
+        from netlab import runner_advice
+        from netlab.runner import look
+
+        runner = look(os.environ)
+        lines = runner_advice.told_as_json(runner, diagnosis) if as_json else runner_advice.told(runner, diagnosis)
+    else:
+        lines = told_as_json(diagnosis) if as_json else told(diagnosis)
+    for line in lines:
         click.echo(line)
     if not diagnosis.usable:
         click.get_current_context().exit(UNABLE)

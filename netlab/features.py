@@ -4,6 +4,7 @@ It tries nothing itself: netlab/attempt.py does, in a process of its own. It doe
 """
 
 import errno
+import os
 import platform
 import struct
 from collections.abc import Callable, Mapping
@@ -187,7 +188,8 @@ def supply(feature: Feature, reason: str, *, modules: Path = Path("/lib/modules"
     """The command or setting that supplies a feature which lacks for this reason; a kernel's modules lie below ``modules``."""
     if feature.name == "mptcp" and errno.errorcode[errno.ENOPROTOOPT] in reason:
         return "sudo sysctl -w net.mptcp.enabled=1"
-    if re.search(r"\bEPERM\b", reason) and os.geteuid() == 0:
+    denied = any(word in reason for word in ("EPERM", os.strerror(errno.EPERM)))
+    if denied and feature.name != "overlayfs" and os.geteuid() == 0:
         return "give root CAP_NET_ADMIN too (a container needs --cap-add NET_ADMIN), or run without root"
     if feature.name == "overlayfs" and "user namespace" in reason:
         return "run as root, or boot Linux 5.11 or later with CONFIG_OVERLAY_FS"

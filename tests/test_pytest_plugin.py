@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +23,16 @@ def scenario(pytester: pytest.Pytester, **files: str) -> None:
 def test_it_imports_nothing_heavy() -> None:
     script = (
         "import sys, pytest; before = set(sys.modules); import netlab.pytest_plugin;"
-        "print(sorted({name for name in set(sys.modules) - before if 'netlab' not in name}),"
-        "sorted(name for name in sys.modules if name.startswith('netlab')))"
+        "loaded = set(sys.modules) - before;"
+        "print(sorted({name for name in loaded if not name.startswith('netlab')}));"
+        "print(*sorted(name for name in loaded if name.startswith('netlab')))"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert told.stdout == "[] ['netlab', 'netlab.pytest_plugin']\n"
+    others, own = told.stdout.splitlines()
+    assert others == "[]"
+    assert own.split()[:2] == ["netlab", "netlab.pytest_plugin"]
+    light = {"collecting", "fixtures", "keys", "settings"}
+    assert {name.removeprefix("netlab.pytest_plugin.") for name in own.split()[2:]} == light
 
 
 def test_the_marker_is_registered(pytester: pytest.Pytester) -> None:
@@ -86,7 +92,9 @@ class TestRun:
             for case in ET.parse(pytester.path / "r.xml").iter("testcase")
         }
         assert properties["refused"] == {"outcome": "PASS", "conformance": "as-documented", "packets": "0"}
+        kept = properties["wrong"].pop("artifacts") or ""
         assert properties["wrong"] == {"outcome": "FAIL", "conformance": "surprise", "packets": "0"}
+        assert (Path(kept) / "packets.pcapng").stat().st_size > 0
 
     def test_what_a_machine_lacks_is_a_skip_at_the_scenarios_own_line(self, pytester: pytest.Pytester) -> None:
         sysctls = "{nodes: {client: {sysctls: {net.ipv4.tcp_nonsense: 1}}, server: {}}, links: [{endpoints: [client, server]}]}"

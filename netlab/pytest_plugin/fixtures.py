@@ -54,7 +54,7 @@ def lab(request: pytest.FixtureRequest, topology: "Topology") -> "Iterator[Lab]"
 
 @pytest.fixture
 def observe(request: pytest.FixtureRequest, lab: "Lab") -> "Iterator[Observed]":
-    """What is observed of ``lab``, from before the test until it is asked: ``packets``, ``flags``, ``states``, ``calls``, or all of it
-    as ``timeline``; ``until`` waits for something to be there."""
+    """What is observed of ``lab``, from before the test until it is asked: ``packets``, ``flags``, ``states``, ``calls``, or all
+    of it as ``timeline``; ``until`` waits for something to be there."""
     with request.node.stash[NETWORK].everything() as observed:
         yield observed

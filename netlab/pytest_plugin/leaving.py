@@ -44,7 +44,7 @@ def add_to(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[N
         return
     if scenario is None and network is not None:
         if report.failed and network.asked:
-            report.sections.append(("netlab timeline", "\n".join(slice_of(network.timeline))))
+            report.sections.append(("netlab timeline", "\n".join(slice_of(network.timeline, network.lab.own_pids))))
         scenario = _as_scenario(item, network, report, call)
     assert scenario is not None
     folder = folder_of(item)

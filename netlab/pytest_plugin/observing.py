@@ -3,6 +3,7 @@
 It judges nothing, and does not know what becomes of it.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ import pytest
 from netlab.api import Called, Lab, Observation, Seen
 from netlab.observe.observers import Observers
 from netlab.pytest_plugin.settings import pcap
+from netlab.pytest_plugin.slicing import calls_of
 from netlab.timeline.causes import with_causes
-from netlab.timeline.observations import AnyObservation, Packet, SocketState
+from netlab.timeline.observations import AnyObservation, CallReturned, Packet, SocketState, SystemCall
 from netlab.timeline.timeline import Timeline, merge
 from netlab.topology.spec import Topology
 
@@ -44,6 +46,17 @@ class Observed(Seen):
     @timeline.setter
     def timeline(self, final: Timeline) -> None:
         self._final = final
+
+    @property
+    def calls(self) -> tuple[CallReturned | SystemCall, ...]:
+        """The calls that returned, in the order of time: those made by ``lab.call``, and those of every program run in the lab."""
+        timeline = self.timeline
+        of_programs = calls_of(timeline, self._lab.own_pids)
+        return tuple(
+            one
+            for index, one in enumerate(timeline.observations)
+            if isinstance(one, CallReturned) or (isinstance(one, SystemCall) and index in of_programs)
+        )
 
     def until(self, condition: Callable[["Observed"], object], within: float = 1.0) -> bool:
         """Wait until a condition holds, ``within`` so many seconds; gives whether it does:
@@ -87,6 +100,11 @@ class WatchedLab(Lab):
         block = super().observe(**options)
         self.blocks = (*self.blocks, block)
         return block
+
+    @property
+    def own_pids(self) -> frozenset[int]:
+        """The processes whose system calls are netlab's: this one, and the agents, whose calls are recorded as they are made."""
+        return frozenset({os.getpid(), *(names.process.pid for names in self._player.names.values())})
 
     def decided(self) -> Sequence[AnyObservation]:
         """What the impairments of its links did since this was last asked."""

@@ -1,9 +1,9 @@
-"""The slice of a timeline that a failing test shows: what happened last, a line each.
+"""What of a timeline is the test's: the calls of its programs among all that were seen, and the slice that its failure shows.
 
 It does not know what the test expected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from netlab.check.packet_view import view
 from netlab.report.lines import Lines
@@ -12,7 +12,6 @@ from netlab.timeline.observations import (
     CallReturned,
     CallStarted,
     Decision,
-    Packet,
     PacketDropped,
     ProcessExecuted,
     ProgramEnded,
@@ -25,7 +24,7 @@ from netlab.timeline.observations import (
 from netlab.timeline.streams import packets_of
 from netlab.timeline.timeline import Timeline
 
-__all__ = ["slice_of"]
+__all__ = ["calls_of", "slice_of"]
 
 _SHOWN = (
     CallReturned,
@@ -38,18 +37,30 @@ _SHOWN = (
     Retransmission,
     SocketError,
     SocketState,
-    SystemCall,
 )
 _MOST = 60
 
 
-def slice_of(timeline: Timeline, most: int = _MOST) -> Iterator[str]:
-    """The last observations, with their times in ms since the first one: packets at their sender, calls, states, impairments."""
+def calls_of(timeline: Timeline, ours: Collection[int]) -> frozenset[int]:
+    """Where the system calls of programs are, which are not of processes that are ``ours``, nor before a process was a program."""
+    programs: set[int] = set()
+    found: list[int] = []
+    for index, seen in enumerate(timeline.observations):
+        if isinstance(seen, ProcessExecuted):
+            programs.add(seen.pid)
+        elif isinstance(seen, SystemCall) and seen.pid in programs and seen.pid not in ours:
+            found.append(index)
+    return frozenset(found)
+
+
+def slice_of(timeline: Timeline, ours: Collection[int] = (), most: int = _MOST) -> Iterator[str]:
+    """The last observations, with their times in ms since the first one: packets at their sender, calls (but the system calls of
+    processes that are ``ours``), states, impairments."""
     seen = timeline.observations
-    packets = {one.index for one in view(PacketsExpected(patterns=()), packets_of(seen), timeline.nodes)}
-    every = [
-        index for index, one in enumerate(seen) if index in packets or (isinstance(one, _SHOWN) and not isinstance(one, Packet))
-    ]
+    shown_too = calls_of(timeline, ours).union(
+        one.index for one in view(PacketsExpected(patterns=()), packets_of(seen), timeline.nodes)
+    )
+    every = [index for index, one in enumerate(seen) if index in shown_too or isinstance(one, _SHOWN)]
     if not every:
         yield "nothing was observed"
         return

@@ -72,9 +72,7 @@ def difference(a: RunResult, b: RunResult, *, names: tuple[str, str] = ("A", "B"
         if _word(one) != _word(other):
             reasons = ("" if one is None else one.reason, "" if other is None else other.reason)
             changed.append(
-                Changed(
-                    scenario=key[0], verdict=key[1], a=_word(one), b=_word(other), reason_a=reasons[0], reason_b=reasons[1]
-                )
+                Changed(scenario=key[0], verdict=key[1], a=_word(one), b=_word(other), reason_a=reasons[0], reason_b=reasons[1])
             )
     return Difference(
         a=names[0],

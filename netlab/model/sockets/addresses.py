@@ -105,6 +105,13 @@ def address_in(s: Situation) -> Address:
     return value
 
 
+def address_found(s: Situation) -> Address:
+    """The same, kept for the guards that ask again."""
+    if not isinstance(s.found, Address):
+        s.found = address_in(s)
+    return s.found
+
+
 def _of_bytes(raw: bytes) -> Address:
     family = sockaddr.family_of(raw)
     if family in (0, INET) and len(raw) >= sockaddr.INET_LENGTH:

@@ -45,12 +45,20 @@ def forget(world: World, pending: Pending, seen: Seen) -> World:
         _spoil_all(world, pending.process, why)
     if seen.errno:
         return world
+    for received in _passed(seen):
+        world = _given(world, pending, received, why)
     if signature is not None and signature.returns == "fd" and seen.result >= 0 and not seen.partial:
         world = _given(world, pending, seen.result, why)
     elif pending.call.binds:
         for name in pending.call.binds:
             world = _given(world, pending, world.processes[pending.process].lowest_free(), why, name)
     return world
+
+
+def _passed(seen: Seen) -> list[int]:
+    """The descriptors that recvmsg() gave (unix(7), SCM_RIGHTS)."""
+    control = seen.out.get("control") if isinstance(seen.out, dict) else None
+    return list(control.get("SCM_RIGHTS", ())) if isinstance(control, dict) else []
 
 
 def _spoil(world: World, number: int, why: str) -> None:

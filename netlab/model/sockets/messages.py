@@ -84,11 +84,6 @@ def _bytes(part: Any) -> bytes:
     return pattern(_size(part))
 
 
-def sent(s: Situation, many: int) -> bytes:
-    """The first bytes that the call sends, where all of them are taken or only ``many``."""
-    return content(s)[:many]
-
-
 class Free(msgspec.Struct, frozen=True):
     """A part of a message of which nothing is said."""
 
@@ -99,20 +94,6 @@ class Free(msgspec.Struct, frozen=True):
     def shown(self, world: World) -> Any:
         """A star."""
         return "*"
-
-
-class OneOfThese(msgspec.Struct, frozen=True):
-    """Whatever one of these accepts."""
-
-    outs: tuple[Out, ...]
-
-    def accepts(self, out: Any, world: World) -> bool:
-        """Whether one does."""
-        return any(one.accepts(out, world) for one in self.outs)
-
-    def shown(self, world: World) -> Any:
-        """All of them."""
-        return [one.shown(world) for one in self.outs]
 
 
 class Nameless(msgspec.Struct, frozen=True):

@@ -398,6 +398,21 @@ recv(a, buf(9), 0)
 close(a)
 tcp_state(c)
 
+# TIME-WAIT keeps the port
+l = socket(AF_INET, SOCK_STREAM)
+bind(l, 127.0.0.1:4000)
+listen(l, 5)
+c = socket(AF_INET, SOCK_STREAM)
+connect(c, @l)
+a = accept(l)
+close(a)
+close(c)
+close(l)
+s = socket(AF_INET, SOCK_STREAM)
+bind(s, 127.0.0.1:4000)
+setsockopt(s, SOL_SOCKET, SO_REUSEADDR, 1)
+bind(s, 127.0.0.1:4000)
+
 # full
 {_PAIR}\
 fill(a)

@@ -86,7 +86,7 @@ def looks(world: World, number: int) -> Look:
 
 
 def _restless(world: World, number: int) -> bool:
-    """Whether things may have happened that leave no trace: a connection attempt that failed, or a shutdown(), as the one before."""
+    """Whether things may have happened without a trace: a connection attempt that failed, or a shutdown(), as the one before."""
     one = world.objects[number]
     return isinstance(one, Socket) and ((one.kind == "tcp" and one.state == "CLOSED") or one.shut_read or one.shut_write)
 

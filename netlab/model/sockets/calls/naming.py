@@ -13,7 +13,7 @@ from netlab.model.sockets.addresses import (
     INET,
     INET6,
     UNIX,
-    address_in,
+    address_found,
     is_unknown,
     length_in,
     length_out_of_range,
@@ -57,7 +57,7 @@ def _too_short(s: Situation) -> bool:
 
 
 def _other_family(s: Situation) -> bool:
-    address = address_in(s)
+    address = address_found(s)
     if _inet6(s):
         return address.family != INET6
     # Programs that leave sin_family at 0 have always been let through (__inet_bind() in net/ipv4/af_inet.c).
@@ -66,7 +66,7 @@ def _other_family(s: Situation) -> bool:
 
 def _raw_address(s: Situation) -> Address:
     """The address as raw_bind() reads it: as IPv4's, whatever family it says it is of."""
-    address = address_in(s)
+    address = address_found(s)
     if _inet6(s) or address.family == INET:
         return address
     if address.family != UNIX:
@@ -82,15 +82,15 @@ def _raw_not_ours(s: Situation) -> bool:
 
 
 def _raw_mapped(s: Situation) -> bool:
-    return _inet6(s) and is_mapped(address_in(s).host)
+    return _inet6(s) and is_mapped(address_found(s).host)
 
 
 def _raw_other_family(s: Situation) -> bool:
-    return _inet6(s) and address_in(s).family != INET6
+    return _inet6(s) and address_found(s).family != INET6
 
 
 def _privileged(s: Situation) -> bool:
-    return 0 < address_in(s).port < unprivileged(s.host) and s.process.uid != 0
+    return 0 < address_found(s).port < unprivileged(s.host) and s.process.uid != 0
 
 
 def _privileged_inet(s: Situation) -> bool:
@@ -102,7 +102,7 @@ def _privileged_inet6(s: Situation) -> bool:
 
 
 def _stream_multicast(s: Situation) -> bool:
-    return _inet6(s) and s.socket.type == "stream" and ip_address(address_in(s).host).is_multicast
+    return _inet6(s) and s.socket.type == "stream" and ip_address(address_found(s).host).is_multicast
 
 
 def is_ours(host: Host, address: str) -> bool:
@@ -121,13 +121,13 @@ def _set_free(s: Situation, version: int) -> bool:
 
 def _not_ours(s: Situation) -> bool:
     """Of IPv4."""
-    return _inet(s) and not _set_free(s, 4) and not is_ours(s.host, address_in(s).host)
+    return _inet(s) and not _set_free(s, 4) and not is_ours(s.host, address_found(s).host)
 
 
 def _not_ours6(s: Situation) -> bool:
     if not _inet6(s):
         return False
-    host = address_in(s).host
+    host = address_found(s).host
     if is_mapped(host):
         return not _set_free(s, 4) and not is_ours(s.host, plain(host))
     return host != "::" and not ip_address(host).is_multicast and not _set_free(s, 6) and not s.host.owns(host)
@@ -136,24 +136,24 @@ def _not_ours6(s: Situation) -> bool:
 def _link_local(s: Situation) -> bool:
     if not _inet6(s):
         return False
-    number = ip_address(address_in(s).host)
+    number = ip_address(address_found(s).host)
     return number.is_link_local or (number.is_multicast and number.packed[1] & 0xF in (1, 2))
 
 
 def _without_scope(s: Situation) -> bool:
-    return _link_local(s) and not address_in(s).scope and not any(s.socket.options.get(key) for key in _DEVICES)
+    return _link_local(s) and not address_found(s).scope and not any(s.socket.options.get(key) for key in _DEVICES)
 
 
 def _no_such_interface(s: Situation) -> bool:
-    return _link_local(s) and address_in(s).scope != 0 and address_in(s).scope not in s.host.interfaces.values()
+    return _link_local(s) and address_found(s).scope != 0 and address_found(s).scope not in s.host.interfaces.values()
 
 
 def _link_local_unknown(s: Situation) -> bool:
-    return _link_local(s) and not s.host.owns(address_in(s).host) and not ip_address(address_in(s).host).is_multicast
+    return _link_local(s) and not s.host.owns(address_found(s).host) and not ip_address(address_found(s).host).is_multicast
 
 
 def _mapped_refused(s: Situation) -> bool:
-    return _inet6(s) and is_mapped(address_in(s).host) and only_v6(s.socket)
+    return _inet6(s) and is_mapped(address_found(s).host) and only_v6(s.socket)
 
 
 def _has_port(s: Situation) -> bool:
@@ -166,7 +166,7 @@ def _connected(s: Situation) -> bool:
 
 
 def _port_taken(s: Situation) -> bool | None:
-    address = address_in(s)
+    address = address_found(s)
     if address.port:
         local = msgspec.structs.replace(address, family=s.socket.domain)
         return in_use(s.world, s.socket_id, s.socket, local, uid=s.process.uid)
@@ -203,7 +203,7 @@ def with_name(world: World, number: int, one: Socket, address: Address) -> World
 
 
 def _bound(s: Situation) -> Iterable[Outcome]:
-    yield Outcome(kind="returns", world=with_name(s.world, s.socket_id, s.socket, address_in(s)))
+    yield Outcome(kind="returns", world=with_name(s.world, s.socket_id, s.socket, address_found(s)))
 
 
 def _bound_raw(s: Situation) -> Iterable[Outcome]:

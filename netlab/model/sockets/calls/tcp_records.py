@@ -17,16 +17,10 @@ V6ONLY = (constant("IPPROTO_IPV6"), constant("IPV6_V6ONLY"))
 DEFER = (constant("IPPROTO_TCP"), constant("TCP_DEFER_ACCEPT"))
 
 WINDOW = 32_000
-
-
 """Unread bytes that fit into any socket's buffers when nobody made them smaller: tcp_rmem's and tcp_wmem's defaults in tcp(7)."""
 
-
 RESET_ERRORS: Mapping[str, str] = {"SYN-SENT": "ECONNREFUSED", "CLOSE-WAIT": "EPIPE"}
-
-
 """The error that a reset means in a state; ECONNRESET in all others (tcp_reset() in net/ipv4/tcp_input.c)."""
-
 
 AFTER_FIN: Mapping[str, str] = {
     "ESTABLISHED": "CLOSE-WAIT", "SYN-RECEIVED": "CLOSE-WAIT", "FIN-WAIT-1": "CLOSING", "FIN-WAIT-2": "TIME-WAIT",
@@ -34,10 +28,7 @@ AFTER_FIN: Mapping[str, str] = {
 
 
 AFTER_ACK: Mapping[str, str] = {"FIN-WAIT-1": "FIN-WAIT-2", "CLOSING": "TIME-WAIT", "LAST-ACK": "CLOSED"}
-
-
 """RFC 9293 3.10.7.4: what a FIN, and what the acknowledgement of ours, makes of a state."""
-
 
 replace = msgspec.structs.replace
 

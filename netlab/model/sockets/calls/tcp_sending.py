@@ -71,13 +71,13 @@ def _shut(s: Situation) -> bool:
 
 
 def _begun(s: Situation) -> bool:
-    """Whether part of it was taken before the call blocked: then an error makes it return that."""
+    """Whether part of it may have been taken before the call blocked: then an error makes it return that."""
     return isinstance(s.note, int) and s.note > 0
 
 
 def _error(name: str) -> Guard:
     def holds(s: Situation) -> bool:
-        return s.socket.error == name and not _begun(s)
+        return s.socket.error == name
 
     return holds
 
@@ -104,8 +104,9 @@ def _breaking(s: Situation) -> Iterable[Outcome]:
     yield from _broken(s, s.world)
 
 
-def _ended_midway(s: Situation) -> bool:
-    return _begun(s) and (bool(s.socket.error) or _shut(s))
+def _ended_midway(s: Situation) -> bool | None:
+    # How much was taken before, if anything, is not known: the error itself may come as well.
+    return None if _begun(s) and (bool(s.socket.error) or _shut(s)) else False
 
 
 def _partly(s: Situation) -> Iterable[Outcome]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from netlab.model.sockets.addresses import UNIX, address_in, length_in
+from netlab.model.sockets.addresses import UNIX, address_found, length_in
 from netlab.model.sockets.names import exists, name_key, way_error
 from netlab.model.sockets.objects import Address
 from netlab.model.sockets.outcomes import Outcome
@@ -21,7 +21,7 @@ _POSIX = "POSIX.1-2024 bind()"
 
 
 def _automatic(s: Situation) -> bool:
-    return length_in(s) == 2 and address_in(s).family == UNIX
+    return length_in(s) == 2 and address_found(s).family == UNIX
 
 
 def _automatic_again(s: Situation) -> bool:
@@ -29,11 +29,11 @@ def _automatic_again(s: Situation) -> bool:
 
 
 def _no_unix_address(s: Situation) -> bool:
-    return not 2 < length_in(s) <= _LONGEST_UNIX or address_in(s).family != UNIX
+    return not 2 < length_in(s) <= _LONGEST_UNIX or address_found(s).family != UNIX
 
 
 def _is_path(s: Situation) -> bool:
-    return address_in(s).kind == "path"
+    return address_found(s).kind == "path"
 
 
 def _way_ends(errno: str) -> Guard:
@@ -42,23 +42,23 @@ def _way_ends(errno: str) -> Guard:
     def when(s: Situation) -> bool | None:
         if not _is_path(s):
             return False
-        error = way_error(s.world, s.socket.host, address_in(s).host)
+        error = way_error(s.world, s.socket.host, address_found(s).host)
         return None if error is None else error == errno
 
     return when
 
 
 def _path_exists(s: Situation) -> bool | None:
-    return _is_path(s) and exists(s.world, name_key(s.socket.host, address_in(s), s.socket.type))
+    return _is_path(s) and exists(s.world, name_key(s.socket.host, address_found(s), s.socket.type))
 
 
 def _slash_at_end(s: Situation) -> bool:
-    return _is_path(s) and address_in(s).host.endswith("/")
+    return _is_path(s) and address_found(s).host.endswith("/")
 
 
 def _directory_closed(s: Situation) -> bool | None:
     # The process's own directory is open to all; of others nothing is known, but that root may write in them.
-    return None if _is_path(s) and address_in(s).host.startswith("/") and s.process.uid != 0 else False
+    return None if _is_path(s) and address_found(s).host.startswith("/") and s.process.uid != 0 else False
 
 
 def _has_name(s: Situation) -> bool:
@@ -66,12 +66,12 @@ def _has_name(s: Situation) -> bool:
 
 
 def _abstract_taken(s: Situation) -> bool | None:
-    address = address_in(s)
+    address = address_found(s)
     return address.kind == "abstract" and exists(s.world, name_key(s.socket.host, address, s.socket.type))
 
 
 def _named(s: Situation) -> Iterable[Outcome]:
-    world, address = s.world.copy(), address_in(s)
+    world, address = s.world.copy(), address_found(s)
     if address.kind == "unnamed":
         number = world.fresh()
         address = Address(UNIX, f"*{number}", -number, kind="abstract")
