@@ -171,8 +171,9 @@ def names_with(prefix: str, *, without: tuple[str, ...] = ()) -> Mapping[int, st
     return MappingProxyType(names)
 
 
-def flag_names(prefix: str, bits: int) -> str:
-    """The bits by name, lowest first: flag_names("POLL", 17) is "POLLIN|POLLHUP"; bits without a name in hex; "0" for none."""
+@cache
+def _bits(prefix: str) -> tuple[tuple[int, str], ...]:
+    """The bits whose constants begin with ``prefix``, the lowest first, one name each."""
     by_bit: dict[int, str] = {}
     for name, value in _numbers().items():
         # EPOLL_CTL_ADD and EPOLL_CLOEXEC are no events.
@@ -180,6 +181,12 @@ def flag_names(prefix: str, bits: int) -> str:
             continue
         if name.startswith(prefix) and value > 0 and value & (value - 1) == 0 and (value not in by_bit or name in _PREFERRED):
             by_bit[value] = name
-    named = [name for value, name in sorted(by_bit.items()) if bits & value]
-    rest = bits & ~sum(by_bit)
+    return tuple(sorted(by_bit.items()))
+
+
+def flag_names(prefix: str, bits: int) -> str:
+    """The bits by name, lowest first: flag_names("POLL", 17) is "POLLIN|POLLHUP"; bits without a name in hex; "0" for none."""
+    by_bit = _bits(prefix)
+    named = [name for value, name in by_bit if bits & value]
+    rest = bits & ~sum(value for value, _ in by_bit)
     return "|".join([*named, *([hex(rest)] if rest else [])]) or "0"

@@ -21,7 +21,7 @@ from netlab.notation.calls import Call
 
 IN_CHILD = "in a child"
 """The note of an outcome that ends a process which was made for the call only (``child``), and not the caller."""
-MOST_WORLDS = 256
+MOST_WORLDS = 16
 """More than this many worlds at a time are not followed: what comes then is not judged (and said so), never judged wrongly."""
 
 
@@ -90,11 +90,12 @@ class Oracle:
 
     def _advance(self, number: int, chosen: Chosen, at: int, seen: Seen | None) -> Step:
         if self.overwhelmed:
+            self.worlds = tuple(_without(world, number) for world in self.worlds)
             return Step(judged=False)
         after: list[World] = []
         rules: list[Rule] = []
         unknown = False
-        possible: dict[str, Possible] = {}
+        others: list[Allowed] = []
         for world in self.orders(number):
             pending = world.pending[number]
             effective = not isinstance(pending.answer, Allowed)
@@ -109,13 +110,13 @@ class Oracle:
                     after.append(_buried(_ended(one.outcome, world, effective, pending, each, number), one, pending))
                     rules.append(one.rule)
                 if not taken:
-                    possible.setdefault(f"{one.rule.id} {one.outcome.shown()}", Possible(rule=one.rule, shown=one.outcome.shown()))
+                    others.append(one)
         if not after:
             pending = self.worlds[0].pending[number]
             self.worlds = tuple(_without(world, number) for world in self.worlds)
-            return Step(inconsistency=_nothing(pending, seen, possible))
+            return Step(inconsistency=_nothing(pending, seen, others))
         self.reached.update(rule.id for rule in rules)
-        self._keep(after)
+        self._keep(after if len(after) == 1 else _fewest(after, self._concerned(number)))
         return Step(rules=tuple(dict.fromkeys(rules)), judged=not unknown)
 
     def blocked(self, number: int, at: int = 0) -> Step:
@@ -125,7 +126,7 @@ class Oracle:
         after: list[World] = []
         rules: list[Rule] = []
         unknown = False
-        possible: dict[str, Possible] = {}
+        others: list[Allowed] = []
         for world in self.orders(number):
             pending = world.pending[number]
             found = None if isinstance(pending.answer, Allowed) else self._allowed(world, pending, at)
@@ -140,9 +141,9 @@ class Oracle:
                     after.append(_entered(one.outcome.world, number, pending, None, one.outcome.note))
                     rules.append(one.rule)
                 else:
-                    possible.setdefault(f"{one.rule.id} {one.outcome.shown()}", Possible(rule=one.rule, shown=one.outcome.shown()))
+                    others.append(one)
         if not after:
-            return Step(inconsistency=_nothing(self.worlds[0].pending[number], None, possible))
+            return Step(inconsistency=_nothing(self.worlds[0].pending[number], None, others))
         self.reached.update(rule.id for rule in rules)
         self._keep(after)
         return Step(rules=tuple(dict.fromkeys(rules)), judged=not unknown)
@@ -176,6 +177,12 @@ class Oracle:
             held=pending.held,
         )
 
+    def _concerned(self, number: int) -> tuple[int, ...]:
+        """The objects that a call under way is about."""
+        world = self.worlds[0]
+        pending = world.pending[number]
+        return concerned(world, pending.process, tuple(_descriptors(Situation(world, pending.process, pending.call))))
+
     def orders(self, number: int) -> list[World]:
         """The worlds, and those in which other calls under way have already taken effect or blocked, in any order."""
         worlds = list(self.worlds)
@@ -201,15 +208,15 @@ class Oracle:
         return worlds
 
     def _keep(self, worlds: list[World]) -> None:
-        if len(worlds) > 1:
-            distinct: list[World] = []
-            for world in worlds:
-                if world not in distinct:
-                    distinct.append(world)
-            worlds = distinct
-        if len(worlds) > MOST_WORLDS:
-            self.overwhelmed = True
-        self.worlds = tuple(worlds[:MOST_WORLDS])
+        distinct: list[World] = worlds[:1]
+        for world in worlds[1:]:
+            if world not in distinct:
+                distinct.append(world)
+            if len(distinct) > MOST_WORLDS:
+                self.overwhelmed = True
+                distinct = distinct[:1]
+                break
+        self.worlds = tuple(distinct)
 
 
 def possible_now(
@@ -279,10 +286,20 @@ def _descriptors(situation: Situation) -> Iterable[int]:
             yield value
 
 
+def _fewest(worlds: list[World], numbers: tuple[int, ...]) -> list[World]:
+    """The worlds without those that another one becomes when more of what is under way arrives: what they allow, it allows too."""
+    kept: list[World] = []
+    later: list[World] = []
+    for world in worlds:
+        if world in later:
+            continue
+        kept.append(world)
+        later += arrivals(world, numbers)
+    return kept
+
+
 def _begun(world: World, number: int, process: str, call: Call, at: int) -> World:
-    world = world.copy()
-    world.pending[number] = Pending(process=process, call=call, began=at)
-    return world
+    return world.waiting({**world.pending, number: Pending(process=process, call=call, began=at)})
 
 
 def _entered(world: World, number: int, pending: Pending, answer: Allowed | None, note: object) -> World:
@@ -308,16 +325,13 @@ def _let_go(world: World, held: int) -> World:
 
 
 def _without(world: World, number: int) -> World:
-    world = world.copy()
-    world.pending.pop(number, None)
-    return world
+    return world.waiting({other: pending for other, pending in world.pending.items() if other != number})
 
 
 def _ended(outcome: Outcome, world: World, effective: bool, pending: Pending, seen: Seen, number: int) -> World:
     """The world after a call's return: with what was seen taken in, and the names bound that the call binds."""
     after = outcome.after(seen) if effective else (outcome.learn(world, seen) if outcome.learn is not None else world)
-    after = after.copy()
-    after.pending.pop(number, None)
+    after = _without(after, number)
     _renumber(after, world, pending, outcome, seen)
     _bind(after, pending, outcome, seen)
     return _let_go(after, pending.held) if pending.held else after
@@ -336,7 +350,7 @@ def _buried(world: World, one: Allowed, pending: Pending) -> World:
 
 
 def _renumber(after: World, before: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
-    """A new descriptor whose number could not be known has the one that was seen, in a world that has just been copied."""
+    """A new descriptor whose number could not be known has the one that was seen, in a world that nobody else has."""
     if not isinstance(outcome.value, NewDescriptor) or outcome.value.number is not None or seen.partial or seen.errno:
         return
     owner = after.processes[pending.process]
@@ -344,11 +358,11 @@ def _renumber(after: World, before: World, pending: Pending, outcome: Outcome, s
     if len(new) == 1 and new[0] != seen.result:
         table = dict(owner.table)
         table[seen.result] = table.pop(new[0])
-        after.processes[pending.process] = msgspec.structs.replace(owner, table=table)
+        after.processes = {**after.processes, pending.process: msgspec.structs.replace(owner, table=table)}
 
 
 def _bind(world: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
-    """The scenario's names for new descriptors, in a world that has just been copied."""
+    """The scenario's names for new descriptors, in a world that nobody else has."""
     binds = pending.call.binds
     if not binds or seen.errno or outcome.kind != "returns":
         return
@@ -359,10 +373,14 @@ def _bind(world: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:
     if not numbers:
         return
     saved = {name: address for name, address in process.saved.items() if name not in binds}
-    world.processes[pending.process] = msgspec.structs.replace(process, names=names, saved=saved)
+    world.processes = {**world.processes, pending.process: msgspec.structs.replace(process, names=names, saved=saved)}
 
 
-def _nothing(pending: Pending, seen: Seen | None, possible: dict[str, Possible]) -> Inconsistency:
+def _nothing(pending: Pending, seen: Seen | None, others: Iterable[Allowed]) -> Inconsistency:
+    possible: dict[str, Possible] = {}
+    for one in others:
+        shown = one.outcome.shown()
+        possible.setdefault(f"{one.rule.id} {shown}", Possible(rule=one.rule, shown=shown))
     return Inconsistency(process=pending.process, call=pending.call, seen=seen, possible=tuple(possible.values()))
 
 

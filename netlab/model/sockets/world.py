@@ -169,6 +169,24 @@ class World(msgspec.Struct, kw_only=True):
             certain=self.certain,
         )
 
+    def waiting(self, pending: dict[int, Pending]) -> Self:
+        """The same world with these calls under way; it shares all else, as any two worlds may that nobody changes in place."""
+        return type(self)(
+            hosts=self.hosts,
+            processes=self.processes,
+            descriptions=self.descriptions,
+            objects=self.objects,
+            connections=self.connections,
+            pending=pending,
+            ports=self.ports,
+            paths=self.paths,
+            modes=self.modes,
+            counter=self.counter,
+            strangers=self.strangers,
+            lost=self.lost,
+            certain=self.certain,
+        )
+
     def fresh(self) -> int:
         """A new id. Only for a world that has just been copied."""
         self.counter += 1

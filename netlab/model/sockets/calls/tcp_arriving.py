@@ -261,15 +261,26 @@ def _same(one: World, other: World, number: int) -> bool:
     return mine == theirs and all(one.objects.get(end) == other.objects.get(end) for end in mine.ends)
 
 
+_LATEST = 2
+"""Of the handshakes with one listener so many may be anywhere; those begun before them have come as far as they can, since what is
+sent on an undisturbed path comes in order."""
+
+
 def _arrive(world: World, number: int) -> tuple[World, ...]:
     one = world.objects[number]
     assert isinstance(one, Socket)
     if one.state == "LISTEN" or (one.state == "CLOSED" and one.local is not None and not one.connection):
         # A listener's requests; and a SYN may come before or after the call that makes a listener of this socket.
+        coming = [
+            key
+            for key, connection in world.connections.items()
+            if connection.stage in ("syn", "received", "answered") and _concerns(world, connection, number)
+        ]
+        for key in coming[:-_LATEST]:
+            world = _spread(world, key)[-1]
         worlds: tuple[World, ...] = (world,)
-        for key, connection in world.connections.items():
-            if connection.stage in ("syn", "received", "answered") and _concerns(world, connection, number):
-                worlds = tuple(after for before in worlds for after in _spread(before, key))
+        for key in coming[-_LATEST:]:
+            worlds = tuple(after for before in worlds for after in _spread(before, key))
         return worlds
     if not one.connection or _quiet(world, one):
         return (world,)
