@@ -5,6 +5,7 @@ It reads the notation's values and looks names up; whether an argument makes sen
 
 import socket
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 import msgspec
@@ -53,18 +54,45 @@ def read_arguments(call: Call, world: World, process: str) -> Mapping[str, Argum
         read = [_value(one, world, process, 4) for one in pairs]
         numbers = [one if isinstance(one, int) else -1 for one in read]
         return {"pairs": tuple(zip(numbers[::2], numbers[1::2], strict=False)), "timeout": _value(timeout, world, process, 4)}
-    found: dict[str, Argument] = {}
+    fixed, asked = _written(call)
+    if not asked:
+        return fixed
+    found = dict(fixed)
     version = 4
-    for parameter, value in signature.assign(call.arguments):
-        if value is None:
-            found[parameter.name] = parameter.default if parameter.kind == "int" else None
-        else:
-            found[parameter.name] = given = _value(value, world, process, version)
-            if parameter.name == "fd" and isinstance(given, int):
-                version = _version(given, world, process)
-    for name, value in call.keywords:
-        found[name] = _value(value, world, process, version)
+    given = found.get("fd")
+    for name, value in asked:
+        if name != "fd" and version == 4 and isinstance(value, SocketAddress) and isinstance(given, int):
+            version = _version(given, world, process)
+        found[name] = one = _value(value, world, process, version)
+        if name == "fd":
+            given = one
     return found
+
+
+@lru_cache(maxsize=4096)
+def _written(call: Call) -> tuple[dict[str, Argument], tuple[tuple[str, Value], ...]]:
+    """What each argument of a call is in every world, and those that hang on the world, in the order in which they are written."""
+    fixed: dict[str, Argument] = {}
+    asked: list[tuple[str, Value]] = []
+    for parameter, value in SIGNATURES[call.name].assign(call.arguments):
+        if value is None:
+            fixed[parameter.name] = parameter.default if parameter.kind == "int" else None
+        else:
+            asked.append((parameter.name, value))
+    asked += call.keywords
+    for name, value in asked:
+        match value:
+            case Number(number):
+                fixed[name] = number
+            case Constant(names):
+                fixed[name] = combined(names)
+            case Text(data):
+                fixed[name] = Data(len(data), data)
+            case Buffer(size):
+                fixed[name] = Data(size)
+            case SocketAddress(form="ip") if "%" not in value.host:
+                fixed[name] = _ip(value, 0)
+    return fixed, tuple((name, value) for name, value in asked if name not in fixed)
 
 
 def _version(fd: int, world: World, process: str) -> int:
@@ -104,10 +132,7 @@ def read_address(written: SocketAddress, world: World, process: str, version: in
     """The address that the notation's stands for in this world."""
     match written.form:
         case "ip":
-            address = ip_address(written.host.partition("%")[0])
-            family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-            scope = _scope(written.host, world, process)
-            return Address(int(family), _canonical(written.host), written.port, length=written.length, scope=scope)
+            return _ip(written, _scope(written.host, world, process))
         case "unix":
             kind = {"unixfamilyonly": "unnamed"}.get(written.variant, written.variant)
             return Address(int(socket.AF_UNIX), written.host, kind=kind, length=written.length)
@@ -118,6 +143,11 @@ def read_address(written: SocketAddress, world: World, process: str, version: in
         case "interface":
             return written.interface
     return _node(written, world, process, version)
+
+
+def _ip(written: SocketAddress, scope: int) -> Address:
+    family = socket.AF_INET6 if ":" in written.host else socket.AF_INET
+    return Address(int(family), _canonical(written.host), written.port, length=written.length, scope=scope)
 
 
 def _scope(host: str, world: World, process: str) -> int:

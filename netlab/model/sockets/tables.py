@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from netlab.model.sockets.outcomes import Outcome
-from netlab.model.sockets.rules import INTERNET, UNIX, Profile, Rule
+from netlab.model.sockets.rules import INTERNET, UNIX, Guard, Profile, Rule
 from netlab.model.sockets.situation import Situation
 
 PARTS = (
@@ -90,16 +90,20 @@ def _told_by_others(situation: Situation, found: Sequence[Allowed]) -> bool:
     return any(one.rule.category != "fails" or one.rule.errno in _NETWORK_ERRORS for one in found)
 
 
+@cache
+def _guarded(call: str, kind: str, profile: Profile) -> tuple[tuple[Guard, Rule], ...]:
+    """The rules of a profile, each behind its guard: what is gone through for every call."""
+    return tuple((rule.when, rule) for rule in table(call, kind) if profile in rule.profiles)
+
+
 def allowed(situation: Situation, profile: Profile = "linux") -> Sequence[Allowed] | None:
     """What may come of a call; None where the model does not know (an object that it lost track of, a case left open)."""
     kind = situation.kind
     if kind == "unknown":
         return None
     found: list[Allowed] = []
-    for rule in table(situation.call.name, kind):
-        if profile not in rule.profiles:
-            continue
-        holds = rule.when(situation)
+    for when, rule in _guarded(situation.call.name, kind, profile):
+        holds = when(situation)
         if holds is False:
             continue
         if rule.category == "unmodelled":
