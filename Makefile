@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check lint bench proof clean
+.PHONY: demo test check lint rootless conform wheel image bench proof clean
 .DEFAULT_GOAL := test
 
 # The machine is asked for what it must have before anything is built; the answer names the fix.
@@ -23,6 +23,13 @@ lint: $(BIN)/.ready
 	@BIN="$(BIN)" sh ci/lint
 
 check: lint test
+
+# The jobs of CI that are no part of `make check`; each is described in docs/ci.md.
+rootless conform wheel: $(BIN)/.ready
+	@BIN="$(BIN)" sh ci/$@
+
+image:
+	@sh ci/image
 
 bench: $(BIN)/.ready
 	@$(BIN)/python ci/bench $(BENCH)

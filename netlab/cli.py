@@ -34,6 +34,7 @@ _COMMANDS = {
     "netlab.cli_check": ("check",),
     "netlab.cli_diff": ("diff",),
     "netlab.cli_explore": ("explore",),
+    "netlab.cli_import": ("import_",),
 }
 _HOMES = {name.rstrip("_"): (module, name) for module, names in _COMMANDS.items() for name in names}
 """Where each command is, imported when it is used: to make the options of all takes longer than all that down does."""

@@ -1,4 +1,4 @@
-"""Makes the JSON Schemas of the files that users write, by which editors complete and check them, and of the result that runs write.
+"""Makes the JSON Schemas of the files that users write, by which editors complete and check them, and of what runs write.
 
 They are made from the models that the loaders use, and that of the result from the types that are written. What a schema cannot say
 (that a name exists, that subnets do not overlap) the loaders check.

@@ -13,7 +13,7 @@ __all__ = ["SYSTEMS", "Cgroup", "Runner", "System", "look"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A CI system: its name, the variable that its jobs have in their environment ("" for none), and the value, where that counts."""
+    """A CI system: its name, the variable that its jobs have in their environment, and the value, where that counts."""
 
     name: str
     variable: str

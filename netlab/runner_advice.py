@@ -1,7 +1,10 @@
-"""Tells what a CI runner is, whether labs run on it, and what to put into the workflow so that they do. It finds nothing out itself."""
+"""Tells what a CI runner is, whether labs run on it, and what to put into the workflow so that they do.
+
+It finds nothing out itself.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from netlab.diagnosis import Diagnosis
@@ -50,7 +53,8 @@ def told(runner: Runner, diagnosis: Diagnosis) -> Iterator[str]:
         yield f"{name:<16} {value}"
     yield ""
     if diagnosis.usable:
-        yield f"Labs can be built here as user {diagnosis.user}, observation tier {diagnosis.tier}: the workflow needs nothing more."
+        who = f"as user {diagnosis.user}, observation tier {diagnosis.tier}"
+        yield f"Labs can be built here {who}: the workflow needs nothing more."
         yield from _told_run(runner)
     else:
         yield f"No lab can be built here as user {diagnosis.user}."
@@ -62,7 +66,9 @@ def told(runner: Runner, diagnosis: Diagnosis) -> Iterator[str]:
         yield from (f"    {line}" for line in one.lines)
     if diagnosis.tier != "A":
         yield ""
-        yield f"To see more (tier A: states and calls by BPF), run it by root on a machine of its own{_as_root(runner)}."
+        yield "To see more (tier A: states and calls by BPF), run it as root on a machine of its own."
+        if not runner.container and not runner.no_new_privileges:
+            yield "    sudo $(command -v netlab-ns) run scenarios/"
 
 
 def told_as_json(runner: Runner, diagnosis: Diagnosis) -> Iterator[str]:
@@ -113,7 +119,7 @@ def _cgroup(runner: Runner) -> str:
 
 def _told_run(runner: Runner) -> Iterator[str]:
     summary = " --github-summary" if runner.ci == GITHUB else ""
-    yield f"    netlab-ns run scenarios/ --junit netlab.xml --bundle bundles{summary}"
+    yield f"    netlab-ns run scenarios/ --junit netlab.xml --bundle failure.netlab{summary}"
 
 
 def _restricted(runner: Runner) -> Advice:
@@ -153,14 +159,10 @@ def _fix(runner: Runner, why: str, command: str) -> Advice:
     return Advice(why=why, where=where, lines=lines)
 
 
-def _step(ci: str, command: str) -> tuple[str, Sequence[str]]:
+def _step(ci: str, command: str) -> tuple[str, tuple[str, ...]]:
     """Where a command belongs, and how it is written there."""
     if ci == GITHUB:
         return "In the workflow, before the step that runs netlab-ns", (f"- run: {command}",)
     if ci == GITLAB:
         return "In .gitlab-ci.yml, in the job", ("before_script:", f"  - {command}")
     return "Before netlab-ns runs", (command,)
-
-
-def _as_root(runner: Runner) -> str:
-    return ": sudo $(command -v netlab-ns) ..." if not runner.container and not runner.no_new_privileges else ""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ci.bench import building, calls, capture, commands, equality, memory, observing, timeline, tools, wire
+from ci.bench import building, calls, capture, commands, equality, judging, memory, observing, timeline, tools, wire
 from ci.bench.contenders import ContenderError
 from ci.bench.measure import drain
 from ci.bench.networks import Network
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "observing": observing.part,
     "capture": capture.part,
     "timeline": timeline.part,
+    "judging": judging.part,
     "wire": wire.part,
     "tools": tools.part,
 }

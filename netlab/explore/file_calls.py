@@ -10,8 +10,9 @@ from netlab.notation.values import BadPointer, Buffer, Name, Number, Text, Value
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", ".")
 _SENT = b"hello"
+_MISSING = Text(b"nothing-there")
 _NOBODYS: tuple[Value, ...] = (
-    Text(b"nothing-there"), Text(b"nothing-there/at-all"), Text(b"/dev/null/inside"), Text(b"x" * 300), BadPointer(null=False),
+    _MISSING, Text(b"nothing-there/at-all"), Text(b"/dev/null/inside"), Text(b"x" * 300), BadPointer(null=False),
     BadPointer(null=True),
 )  # fmt: skip
 """Paths that nothing has, and nothing can get."""
@@ -43,8 +44,10 @@ def by_path(scene: Scene, draw: Draw, process: str, path: Value) -> None:
     if shape < 100:
         if draw.odds(15):
             chosen = Text(draw.of(_DEVICES).encode())
-        name = scene.name()
-        scene.say(process, "open", chosen, named(*draw.of(_OPENING)), binds=(name,))
+        name, flags = scene.name(), draw.of(_OPENING)
+        if "O_CREAT" in flags and chosen == _MISSING:
+            chosen = path  # what is made stays, and the next sequences would find it
+        scene.say(process, "open", chosen, named(*flags), binds=(name,))
         scene.add(Guess(process, name, "file"))
     elif shape < 140:
         scene.say(process, "access", chosen, Number(draw.of((0, 4, 2, 1, 7, 99))))
@@ -53,7 +56,8 @@ def by_path(scene: Scene, draw: Draw, process: str, path: Value) -> None:
     elif shape < 215:
         scene.say(process, "unlink", chosen)
     elif shape < 240:
-        scene.say(process, "mkfile", path if isinstance(chosen, BadPointer) else chosen)  # no call of C's: it takes no pointer
+        # It is no call of C's, and takes no pointer; what it makes stays.
+        scene.say(process, "mkfile", path if isinstance(chosen, BadPointer) or chosen == _MISSING else chosen)
     else:
         scene.say(process, "umask", Number(draw.of((0o022, 0o077, 0))))
         scene.say(process, "umask", Number(0o022))

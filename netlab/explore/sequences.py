@@ -17,6 +17,7 @@ from netlab.explore import (
     opening_calls,
     openings,
     process_calls,
+    scripts,
     transfer_calls,
 )
 from netlab.explore.scene import RECORD, Draw, Ground, Line, Scene
@@ -105,6 +106,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("same-pair", 0.4, courses.same_pair, "connect"),
     _kind("nested", 0.3, courses.nested, "epoll_ctl"),
     _kind("taken", 0.4, courses.taken, "connect", "send"),
+    _kind("script", 14, scripts.script, "send"),
 )
 """The simplest first: a search for the shortest tries them in this order."""
 

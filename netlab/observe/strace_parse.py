@@ -1,7 +1,9 @@
 """One line of strace's output: who, when, and what; and the values it writes, taken apart. Pure.
 
 It reads what strace 5.12 to 6.x writes with ``-f -y --decode-pids=comm --timestamps=format:unix,precision:ns
---syscall-times=ns`` (strace(1)). It refuses to know what a call means, and what became of one that a later line finishes.
+--syscall-times=ns`` (strace(1)), and with fewer or other options: without -f the thread's number is 0, without -t the time is 0;
+of -t and -tt it is that of the day, of -r that since the line before. It refuses to know what a call means, and what became of one
+that a later line finishes.
 """
 
 import re
@@ -12,7 +14,11 @@ from typing import Literal
 Kind = Literal["call", "begun", "resumed", "signal", "exited", "killed", "superseded", "other"]
 
 _SECOND = 1_000_000_000
-_PREFIX = re.compile(r"(?:\[pid +)?(\d+)(?:<((?:[^<>\\]|\\.)*)>)?\]? +(\d+)\.(\d{9}) ")
+# Who (none without -f), and when: -t and -tt give the time of day, -ttt seconds since 1970, -r those since the line before.
+_PREFIX = re.compile(
+    r" *(?:(?:\[pid +)?(\d+)(?:<((?:[^<>\\]|\\.)*)>)?\]? +)?"
+    r"(?:(?:(\d\d):(\d\d):)?(\d+)(?:\.(\d{3}|\d{6}|\d{9}))? +)?(?=[\w?]+\(|[-+<])"
+)
 _RESUMED = re.compile(r"<\.\.\. ([\w?]+) resumed> ?")
 _CALL = re.compile(r"([\w?]+)\(")
 _SIGNAL = re.compile(r"--- (SIG\w+) ")
@@ -22,7 +28,7 @@ _SUPERSEDED = re.compile(r"\+\+\+ superseded by execve in pid (\d+)")
 _BEGUN = re.compile(r" ?<(?:unfinished|pid changed to (\d+)|detached) \.\.\.>$")
 # Strings, comments and what -y adds to a descriptor may hold any bracket or comma; in the latter strace escapes < and >.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/|(?<=[\dD])<(?!\.\.\.)[^<>]*>|[][{}(),]')
-_RESULT = re.compile(r" *= (.*?)(?: <(\d+)\.(\d{9})>)?$")
+_RESULT = re.compile(r" *= (.*?)(?: <(\d+)\.(\d{6}|\d{9})>)?$")
 _VALUE = re.compile(r"(\?|0x[0-9a-f]+|-?\d+)(?:<([^<>]*)>)?(?: (E[A-Z0-9_]+))?")
 _DESCRIPTOR = re.compile(r"(-?\d+|AT_FDCWD)(?:<([^<>]*)>)?$")
 _SOCKET = re.compile(r"socket:\[(\d+)\]$")
@@ -33,7 +39,7 @@ _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line: the thread's number as strace has it, its name, the time in CLOCK_REALTIME ns, and what happened.
+    """A line: the thread's number as strace has it, its name, the time in ns (since 1970 with -ttt), and what happened.
 
     ``name`` is the call's or the signal's; ``text`` what follows the call's opening bracket (of "begun", without the mark that it
     is unfinished; of "resumed", the rest); ``number`` the exit status, or another thread's number: the one whose exec superseded
@@ -66,18 +72,23 @@ def parse_line(line: str) -> Line:
     prefix = _PREFIX.match(line)
     if prefix is None:
         raise ValueError(f"no line of strace's: {line[:80]!r}")
-    tid, program, seconds, nanoseconds = prefix.groups()
+    tid, program, hours, minutes, seconds, fraction = prefix.groups()
+    time = int(seconds or 0) + 60 * int(minutes or 0) + 3600 * int(hours or 0)
     rest = line[prefix.end() :].rstrip("\n")
     kind, name, text, number = _happened(rest)
     return Line(
-        tid=int(tid),
+        tid=int(tid or 0),
         program=unescaped(program or "").decode(errors="replace"),
-        time=int(seconds) * _SECOND + int(nanoseconds),
+        time=time * _SECOND + _nanoseconds(fraction),
         kind=kind,
         name=name,
         text=text,
         number=number,
     )
+
+
+def _nanoseconds(fraction: str | None) -> int:
+    return int((fraction or "0").ljust(9, "0")[:9])
 
 
 def _happened(rest: str) -> tuple[Kind, str, str, int]:
@@ -113,7 +124,7 @@ def finished(text: str) -> tuple[list[str], Outcome]:
     word, target, errno = value.groups()
     # "? ERESTARTSYS (...)" has a name: the kernel's own number for a call that a signal interrupted.
     number = None if word == "?" and not errno else -1 if errno else int(word, 0)
-    duration = int(seconds) * _SECOND + int(nanoseconds) if seconds else 0
+    duration = int(seconds) * _SECOND + _nanoseconds(nanoseconds) if seconds else 0
     return parts, Outcome(value=number, errno=errno or "", target=target or "", text=result, duration=duration)
 
 

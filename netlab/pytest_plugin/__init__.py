@@ -65,7 +65,8 @@ def pytest_runtest_makereport(
     if report.skipped and isinstance(report.longrepr, tuple) and Path(report.longrepr[0]).is_relative_to(Path(__file__).parent):
         path, line, _ = item.reportinfo()
         report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
-    if call.when == "call" and (RESULT in item.stash or NETWORK in item.stash):
+    of_scenario, of_lab = RESULT in item.stash, NETWORK in item.stash
+    if (call.when == "call" and (of_scenario or of_lab)) or (call.when == "setup" and report.failed and of_lab):
         from netlab.pytest_plugin.leaving import add_to
 
         add_to(report, item, call)

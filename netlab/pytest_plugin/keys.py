@@ -1,4 +1,7 @@
-"""What the parts of the plugin keep with a test, and what they add to its reports. It does nothing with any of it."""
+"""What the parts of the plugin keep with a test, and add to its reports; the one thing that they ask of another plugin.
+
+It does nothing with any of it.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,7 +12,7 @@ if TYPE_CHECKING:
     from netlab.check.result import ScenarioResult
     from netlab.pytest_plugin.observing import Network
 
-__all__ = ["NETWORK", "RESULT", "tell", "told"]
+__all__ = ["NETWORK", "RESULT", "note", "stop_timeout", "tell", "told"]
 
 NETWORK: "pytest.StashKey[Network]" = pytest.StashKey()
 """The running lab of a test, and what is observed of it."""
@@ -35,3 +38,10 @@ def note(item: pytest.Item, report: pytest.TestReport, **properties: object) -> 
     """Set user properties of a test, which JUnit files show, in place of those that an earlier try of it had."""
     for kept in (item.user_properties, report.user_properties):
         kept[:] = [*(pair for pair in kept if pair[0] not in properties), *properties.items()]
+
+
+def stop_timeout(item: pytest.Item) -> None:
+    """Have pytest-timeout, where it is there, limit this test's time no longer."""
+    cancel = getattr(item.config.hook, "pytest_timeout_cancel_timer", None)
+    if cancel is not None:
+        cancel(item=item)

@@ -16,16 +16,17 @@ from netlab.check.result import RunResult, ScenarioResult
 from netlab.check.verdicts import Verdict
 from netlab.host_facts import host_facts
 from netlab.pytest_plugin.collecting import ScenarioItem
-from netlab.pytest_plugin.keys import NETWORK, RESULT, note, tell
-from netlab.pytest_plugin.observing import Network
+from netlab.pytest_plugin.keys import NETWORK, RESULT, note, stop_timeout, tell
+from netlab.pytest_plugin.observing import MOST_PACKETS, Network
 from netlab.pytest_plugin.settings import folder_of, pcap
 from netlab.pytest_plugin.slicing import slice_of
 from netlab.report import html, json, pcapng
 from netlab.report.evidence import counts
 from netlab.run import drawn
 
-__all__ = ["PACKETS", "add_to"]
+__all__ = ["add_to"]
 
+_CUT = f"not all packets are there: the test does not ask for the fixture observe, and so their capture ended at {MOST_PACKETS}"
 PACKETS, TIMELINE, PAGE, BUNDLE = "packets.pcapng", "timeline.json", "report.html", "bundle.netlab"
 
 
@@ -42,6 +43,8 @@ def add_to(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[N
     packets = pcap(item.config)
     if not report.failed and packets != "always":
         return
+    if report.failed:
+        stop_timeout(item)  # the test is over: it would end the run, in the middle of this
     if scenario is None and network is not None:
         if report.failed and network.asked:
             report.sections.append(("netlab timeline", "\n".join(slice_of(network.timeline, network.lab.own_pids))))
@@ -54,6 +57,7 @@ def add_to(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[N
         tell(report, artifacts=str(folder), files=written, failed=report.failed)
     if report.failed:
         lines = [f"{folder}: {', '.join(written)}"] if written else []
+        lines += [_CUT] if network is not None and network.is_cut else []
         lines += [f"to run it again: netlab-ns replay {quote(str(folder / BUNDLE))}"] if BUNDLE in written else []
         report.sections.append(("netlab artifacts", "\n".join([*lines, *problems])))
 

@@ -4,6 +4,7 @@ It judges nothing, and does not know what becomes of it.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,11 @@ from netlab.timeline.observations import AnyObservation, CallReturned, Packet, S
 from netlab.timeline.timeline import Timeline, merge
 from netlab.topology.spec import Topology
 
-__all__ = ["Network", "Observed"]
+__all__ = ["MOST_PACKETS", "Network", "Observed"]
 
 _PAUSE = 0.02
+_LOOKED_AFTER = 0.1
+MOST_PACKETS = 50_000
 
 
 class Observed(Seen):
@@ -70,6 +73,11 @@ class Observed(Seen):
                 return False
             self._observers.capture.wait(_PAUSE)
 
+    @property
+    def count(self) -> int:
+        """How many packets were captured so far, at all interfaces together."""
+        return self._observers.capture.report().seen
+
     def close(self) -> None:
         """Observe no longer; what was seen stays."""
         self._observers.stop()
@@ -80,8 +88,11 @@ class Observed(Seen):
 class WatchedLab(Lab):
     """The lab of a test: the calls made in it are recorded where it is observed, and so is what blocks of ``observe`` saw."""
 
-    watching: Observers | None = None
-    blocks: Sequence[Observation] = ()
+    def __init__(self, topology: Topology) -> None:
+        super().__init__(topology)
+        self.watched = threading.Lock()
+        self.watching: Observers | None = None
+        self.blocks: Sequence[Observation] = ()
 
     def call(self, host: str, text: str) -> Called:
         """As ``Lab.call``."""
@@ -89,11 +100,12 @@ class WatchedLab(Lab):
         try:
             return super().call(host, text)
         finally:
-            if self.watching is not None:
-                self.watching.seen += self._records[first:]
-                for name, names in self._player.names.items():
-                    self.watching.watch_process(name, names.process.pid)
-                self.watching.look({"tables": {host}})
+            with self.watched:
+                if self.watching is not None:
+                    self.watching.seen += self._records[first:]
+                    for name, names in self._player.names.items():
+                        self.watching.watch_process(name, names.process.pid)
+                    self.watching.look({"tables": {host}})
 
     def observe(self, **options: Any) -> Observation:
         """As ``Lab.observe``."""
@@ -123,6 +135,8 @@ class Network:
         self._pcap = pcap(item.config)
         self._observed: Observed | None = None
         self._by_fixture = False
+        self.is_cut = False
+        """Whether there were more than MOST_PACKETS, which nobody had asked for, so that the rest of them is not there."""
 
     @contextmanager
     def everything(self) -> Iterator[Observed]:
@@ -137,7 +151,7 @@ class Network:
         if not wanted or self._pcap == "never":
             yield
             return
-        with self._watching(states=False):
+        with self._watching(states=False) as observed, self._bounded(observed):
             yield
 
     @contextmanager
@@ -147,8 +161,33 @@ class Network:
         try:
             yield observed
         finally:
-            self.lab.watching = None
-            observed.close()
+            self._end(observed)
+
+    def _end(self, observed: Observed) -> None:
+        with self.lab.watched:
+            if self.lab.watching is not None:
+                self.lab.watching = None
+                observed.close()
+
+    @contextmanager
+    def _bounded(self, observed: Observed) -> Iterator[None]:
+        """End what nobody asked for once it is much: a test may send gigabytes."""
+        over = threading.Event()
+
+        def bound() -> None:
+            while not over.wait(_LOOKED_AFTER):
+                if observed.count > MOST_PACKETS:
+                    self.is_cut = True
+                    self._end(observed)
+                    return
+
+        thread = threading.Thread(target=bound, name="netlab bound", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     @property
     def asked(self) -> bool:
@@ -158,7 +197,8 @@ class Network:
     @property
     def timeline(self) -> Timeline:
         """All that is known until now: what the fixture observes, or the packets, and what blocks of the test's own saw."""
-        whole = self._observed.timeline if self._observed is not None else Timeline()
+        with self.lab.watched:
+            whole = self._observed.timeline if self._observed is not None else Timeline()
         blocks = [block.seen.timeline for block in self.lab.blocks]
         if not blocks or self._by_fixture:
             return whole

@@ -12,6 +12,7 @@ import pytest
 from netlab.lab.described import describe, nodes_of, sealed
 from netlab.lab.lab import Lab
 from netlab.lab.staying import Staying, claim, usable_name
+from netlab.pytest_plugin.keys import stop_timeout
 
 __all__ = ["pause"]
 
@@ -19,9 +20,7 @@ __all__ = ["pause"]
 def pause(item: pytest.Item, lab: Lab, failed: str) -> None:
     """Tell the commands that enter the lab, and return at Enter, or at the end of standard input. The lab keeps running meanwhile:
     its links as well, and its sockets as the test left them."""
-    cancel = getattr(item.config.hook, "pytest_timeout_cancel_timer", None)
-    if cancel is not None:  # of pytest-timeout: whoever looks around may take their time
-        cancel(item=item)
+    stop_timeout(item)  # whoever looks around may take their time
     staying = _lent(lab)
     capturing: Any = item.config.pluginmanager.getplugin("capturemanager")
     if capturing is not None:

@@ -5,7 +5,6 @@ It does not know what is written there.
 
 import re
 import tempfile
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -59,6 +58,8 @@ def folder_of(item: pytest.Item) -> Path:
     base, nodeid = _folder(item.config), item.nodeid
     file, _, name = nodeid.partition("::")
     plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name.replace("::", ".")).strip("-") or "test"
+    from hashlib import sha256  # most runs of pytest have no lab that fails
+
     if len(plain) > _LONGEST or plain != name.replace("::", ".") or ".." in file:
         plain = f"{plain[:_LONGEST]}-{sha256(nodeid.encode()).hexdigest()[:8]}"
     return base.joinpath(*(part for part in Path(file).parts if part not in ("..", "/")), plain)

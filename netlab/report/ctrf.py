@@ -1,6 +1,7 @@
 """A run's result as CTRF (Common Test Report Format, https://ctrf.io): a test a scenario, for the tools that read that.
 
-CTRF has no word for INCONCLUSIVE: such a test is "other", with its own word as ``rawStatus``. It refuses to know which CI it runs in.
+CTRF has no word for INCONCLUSIVE: such a test is "other", with its own word as ``rawStatus``. It refuses to
+know which CI it runs in.
 """
 
 import json

@@ -33,7 +33,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """One verdict that is not the same: outcome and conformance in each result ("" where it is not there), and the reason of each."""
+    """One verdict that is not the same: outcome and conformance in each result, "" where it is not there, and each reason."""
 
     scenario: str
     verdict: str

@@ -1,8 +1,8 @@
 """A run's result as JUnit XML, for the CI systems that read nothing else: a suite a file, a case a scenario.
 
 JUnit has no word for INCONCLUSIVE: such a case is skipped, with the reason; a case that passed with a known deviation passes,
-and its properties say so. They stand in the suite, as "CASE.outcome": there every reader's schema takes them (that of Jenkins' xUnit
-plugin, junit-10.xsd, and that of Maven Surefire, 3.0, take none in a case).
+and its properties say so. They stand in the suite, as "CASE.outcome": there every reader's schema takes them (that of Jenkins'
+xUnit plugin, junit-10.xsd, and that of Maven Surefire, 3.0, take none in a case).
 """
 
 import xml.etree.ElementTree as ET

@@ -1,13 +1,14 @@
 """What happened around a failure as a mermaid sequence diagram: a lifeline a node, packets as arrows, calls and states as notes.
 
-Mermaid is what GitHub and GitLab draw inside Markdown. It refuses to know whether anything was right; what to mark is told to it.
+Mermaid is what GitHub and GitLab draw inside Markdown. A drawing has room for less than a timeline: options of segments and ends of
+connections are left to that. It refuses to know whether anything was right; what to mark is told to it.
 """
 
 from collections.abc import Iterator, Sequence
 
 from netlab.report.html.hops import Hop, hops_of
 from netlab.report.lines import Lines, printable
-from netlab.timeline.observations import CallReturned, CallStarted, Decision, Packet, ProgramEnded, SocketState
+from netlab.timeline.observations import CallReturned, CallStarted, Decision, Packet, PacketDropped, ProgramEnded, SocketState
 from netlab.timeline.timeline import Timeline
 
 MOST = 60
@@ -15,7 +16,7 @@ MOST = 60
 _LONGEST = 120
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,_-+=()[]/>")
 _ANYBODY = "elsewhere"
-_SHOWN = (CallStarted, CallReturned, ProgramEnded, SocketState, Packet, Decision)
+_SHOWN = (CallStarted, CallReturned, ProgramEnded, SocketState, Packet, PacketDropped, Decision)
 
 
 def ladder(timeline: Timeline, indices: Sequence[int], *, failing: int | None = None) -> str:
@@ -56,7 +57,7 @@ class _Drawing:
     def __init__(self, timeline: Timeline, indices: Sequence[int]) -> None:
         self._timeline = timeline
         self._lines = Lines(timeline)
-        hops = hops_of(timeline, wanted=[index for index in indices if isinstance(timeline.observations[index], Packet)])
+        hops = hops_of(timeline)  # without housekeeping: ARP, neighbour discovery
         self._hops: dict[int, Hop] = {hop.index: hop for hop in hops.hops}
         self._decided = hops.decided
         self._watched = {one.host for one in timeline.observations if isinstance(one, Packet) and one.direction == "in"}
@@ -81,7 +82,9 @@ class _Drawing:
         if isinstance(seen, Packet):
             yield self._arrow(self._hops[index], line.split(maxsplit=2)[2])
         elif isinstance(seen, Decision):
-            yield f"    Note over {self._where(index)}: {_text(line)}"
+            yield f"    Note over {self._where(index)}: {_text(f'{seen.action}: match {seen.occurrence} of {seen.rule}')}"
+        elif isinstance(seen, SocketState):
+            yield f"    Note over {self._name(seen.host)}: {_text(line.split('  ')[0])}"
         else:
             yield f"    Note over {self._name(seen.host)}: {_text(line)}"
         if marked:
@@ -94,7 +97,7 @@ class _Drawing:
         arrow = "-x" if lost else "->>"
         # who sent it to whom is what the arrow shows
         _, _, rest = line.partition(" > ")
-        told = rest.partition(" ")[2] or line
+        told = (rest.partition(" ")[2] or line).partition(" <")[0]
         ports = f"{hop.seen.headers.sport} > {hop.seen.headers.dport} " if hop.seen.headers.sport is not None else ""
         return f"    {source}{arrow}{target}: {_text(ports + told)}"
 

@@ -72,6 +72,10 @@ def _mark(value: Any) -> Any:
     return name, given
 
 
+def _listed_mark(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
 def _is_one(value: Any) -> bool:
     return isinstance(value, dict) and len(value) == 1
 
@@ -104,7 +108,7 @@ Mark = Annotated[
         }
     ),
 ]
-Marks = OneOrMore[Mark]
+Marks = Annotated[OneOrMore[Mark], BeforeValidator(_listed_mark)]
 
 
 class TimerFile(Piece):

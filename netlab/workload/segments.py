@@ -46,6 +46,7 @@ class Connection:
         self._unanswered = False
         self.next = 0
         self._early: list[tuple[int, int]] = []
+        self.stamped = 0
 
     @classmethod
     def opening(cls, local: End, remote: End, interface: str, hardware: str, remote_hardware: str) -> "Connection":
@@ -70,6 +71,7 @@ class Connection:
     def hear(self, headers: Headers) -> None:
         """Fold in one segment from the host: what came in order moves ``expected``, what came early waits for the gap to close."""
         self.remote_hardware = headers.source_mac
+        self.stamped = next((int(value.partition("/")[0]) for name, value in headers.options if name == "TS"), self.stamped)
         if "R" in headers.flags:
             return
         first = _number(headers)
@@ -120,7 +122,7 @@ class Connection:
             flags="".join({".": "A", "W": "C"}.get(flag, flag) for flag in sorted(flags)),
             window=fields.get("win", WINDOW),
             urgptr=fields.get("urg", 0),
-            options=[_option(name, value, self.initial) for name, value in pattern.options],
+            options=[_option(name, self._echoing(name, value), self.initial) for name, value in pattern.options],
         )
         ends = {"src": self.local[0], "dst": self.remote[0]}
         packet: Any
@@ -134,6 +136,10 @@ class Connection:
         if "seq" not in fields:
             self.next = max(self.next, seq + len(payload) + len(flags & {"S", "F"}))
         return frame
+
+    def _echoing(self, name: str, value: str) -> str:
+        """A timestamp alone echoes the latest that the host sent (RFC 7323 §3.2): who writes a scenario cannot know it."""
+        return f"{value}/{self.stamped}" if name == "TS" and value.isdigit() else value
 
 
 def _number(headers: Headers) -> int:

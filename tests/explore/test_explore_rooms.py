@@ -5,7 +5,7 @@ from test_architecture import PACKAGE, imports, room_of
 
 MADE = (
     "scene", "openings", "courses", "subjects", "options", "opening_calls", "transfer_calls", "descriptor_calls", "asking_calls",
-    "file_calls", "process_calls",
+    "file_calls", "process_calls", "scripts", "script_texts",
     "sequences",
 )  # fmt: skip
 PLAYED = {"performing": {"errors", "lab", "observe", "workload"}, "playing": {"errors", "lab", "observe", "workload", "topology"},

@@ -81,7 +81,9 @@ def test_a_network_is_looked_at_changed_and_replaced(pytester: pytest.Pytester) 
                 assert lab.run("client", ["cat", "/sys/class/net/eth0/mtu"], capture_output=True, text=True).stdout == "1280\\n"
 
         class TestReplaced:
-            @pytest.fixture(params=["two-hosts", {"nodes": {"client": {}, "server": {}}, "links": [{"endpoints": ["client", "server"]}]}])
+            PAIR = {"nodes": {"client": {}, "server": {}}, "links": [{"endpoints": ["client", "server"]}]}
+
+            @pytest.fixture(params=["two-hosts", PAIR])
             def topology(self, request):
                 return request.param
 
@@ -114,7 +116,7 @@ def test_links_are_impaired_for_a_test(pytester: pytest.Pytester) -> None:
             assert least(lab) >= 0.2
 
         @pytest.mark.impair({"client->server": [{"match": "S", "nth": 1, "action": "drop"}]})
-        @pytest.mark.impair("server->client", [{"match": "S.", "before": "go", "action": "hold"}])
+        @pytest.mark.impair("server->client", [{"match": "S.", "action": "hold", "barrier": "go"}])
         def test_rules_come_together(lab, observe):
             with lab["server"].socket() as server, lab["client"].socket() as client:
                 server.bind(("0.0.0.0", 8080))
@@ -149,7 +151,10 @@ def test_links_are_impaired_for_a_test(pytester: pytest.Pytester) -> None:
             'topology("two-hosts")\n@pytest.mark.impair("both", during={"client.c": "LISTEN"}, action="drop")',
             "<impair of *>:1:*: during is for the sockets of a scenario, *; use nth, window or before; or write a scenario",
         ),
-        ('needs("bfp")', 'the marker needs: there is no capability "bfp"; did you mean "bpf"?; a program is program="curl"'),
+        (
+            'needs("nettem")',
+            'the marker needs: there is no capability "nettem"; did you mean "netem"?; a program is program="curl"',
+        ),
         ('needs("bpf", programs="x")', "the marker needs takes names and program=, not programs="),
     ],
 )
@@ -169,7 +174,7 @@ def test_what_is_needed_and_not_here_is_said_with_the_fix_at_the_test(pytester: 
         "-v",
     )
     told.assert_outcomes(skipped=1, passed=1)
-    line = OPEN.count("\n") + 1
+    line = OPEN.count("\n")
     told.stdout.fnmatch_lines([f"SKIPPED [[]1] *.py:{line}: needs the program no-such-program on the PATH"])
 
 

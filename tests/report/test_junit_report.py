@@ -1,5 +1,4 @@
 import xml.etree.ElementTree as ET
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import xmlschema
 from netlab.check.result import ScenarioResult
 from netlab.report import junit
 from netlab.report.strict import strict
-
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
 

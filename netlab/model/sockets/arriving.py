@@ -35,7 +35,9 @@ def arrivals(world: World, numbers: tuple[int, ...]) -> tuple[World, ...]:
         one = world.objects.get(number)
         arrive = _arrivals().get(one.kind) if one is not None else None
         if arrive is not None:
-            worlds = tuple(after for before in worlds for after in arrive(before, number))
+            # What has arrived for one of them may have ended another.
+            spread = (arrive(before, number) if number in before.objects else (before,) for before in worlds)
+            worlds = tuple(after for some in spread for after in some)
     return worlds
 
 

@@ -1,5 +1,7 @@
 """What is left of a world after a call that the model does not know: the things it touched are unknown, the rest stands."""
 
+from itertools import zip_longest
+
 import msgspec
 
 from netlab.model.sockets.arguments import read_arguments
@@ -7,6 +9,7 @@ from netlab.model.sockets.objects import Unknown
 from netlab.model.sockets.outcomes import Seen
 from netlab.model.sockets.world import Pending, World
 from netlab.notation.signatures import SIGNATURES
+from netlab.notation.values import Rights
 
 _ONLY_LOOK = frozenset({
     "getsockopt", "getsockname", "getpeername", "fstat", "poll", "select", "epoll_wait", "getpid", "access", "same_file",
@@ -45,8 +48,11 @@ def forget(world: World, pending: Pending, seen: Seen) -> World:
         _spoil_all(world, pending.process, why)
     if seen.errno:
         return world
-    for received in _passed(seen):
-        world = _given(world, pending, received, why)
+    wanted = dict(pending.call.keywords).get("control")
+    words = wanted.names if isinstance(wanted, Rights) else ()
+    for received, word in zip_longest(_passed(seen), words):
+        if received is not None:
+            world = _given(world, pending, received, why, word or "")
     if signature is not None and signature.returns == "fd" and seen.result >= 0 and not seen.partial:
         world = _given(world, pending, seen.result, why)
     elif pending.call.binds:

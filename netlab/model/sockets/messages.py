@@ -13,6 +13,7 @@ from netlab.model.sockets.arguments import Data
 from netlab.model.sockets.objects import Address, Datagram, Socket
 from netlab.model.sockets.options.values import timeout
 from netlab.model.sockets.outcomes import AnAddress, Exactly, Learn, Message, Out, Outcome, Seen, Value, learning
+from netlab.model.sockets.rules import Rule
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import Description, World
 from netlab.notation.constants import constant, flag_names
@@ -22,11 +23,21 @@ from netlab.notation.values import BadPointer, Parts, Text
 
 SENDS = ("send", "sendto", "sendmsg", "write")
 RECEIVES = ("recv", "recvfrom", "recvmsg", "read")
+NAMES_ADDRESS = ("sendto", "sendmsg")
+NO_FLAGS = ("read", "write")
 _POINTER_LENGTH = 16
 _NOBODY = Address(UNIX, kind="unnamed")
 _TICK = 10_000_000
 """The kernel may end a wait one tick early: 10 ms where HZ is 100 (options/values.py)."""
 _CMSG_CLOEXEC, _TRUNC = constant("MSG_CMSG_CLOEXEC"), constant("MSG_TRUNC")
+
+
+def sayable(call: str, rules: Iterable[Rule], *, address: str = "", flags: str = "") -> tuple[Rule, ...]:
+    """Those of a call's rules that its arguments can come to: only sendto() and sendmsg() name an address, read() and write() have
+    no flags. ``address`` and ``flags`` are the ids, without the call, of rules that are about these."""
+    left_out = set(address.split()) if call not in NAMES_ADDRESS else set()
+    left_out |= set(flags.split()) if call in NO_FLAGS else set()
+    return tuple(rule for rule in rules if rule.id.partition(".")[2] not in left_out)
 
 
 def parts(s: Situation) -> tuple[Any, ...]:

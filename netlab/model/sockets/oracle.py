@@ -25,6 +25,9 @@ MOST_WORLDS = 16
 """More than this many worlds at a time are not followed: what comes then is not judged (and said so), never judged wrongly."""
 
 
+_FEW = 3
+"""Connections of which all that may have arrived is looked at together."""
+
 Chosen = Callable[[Outcome, World], tuple[Seen, ...]]
 """What an outcome is taken to have given, if it is one of those that came; () if not."""
 
@@ -116,7 +119,7 @@ class Oracle:
             self.worlds = tuple(_without(world, number) for world in self.worlds)
             return Step(inconsistency=_nothing(pending, seen, others))
         self.reached.update(rule.id for rule in rules)
-        self._keep(after if len(after) == 1 else _fewest(after, self._concerned(number)))
+        self._keep(after if len(after) == 1 else _fewest(after))
         return Step(rules=tuple(dict.fromkeys(rules)), judged=not unknown)
 
     def blocked(self, number: int, at: int = 0) -> Step:
@@ -176,12 +179,6 @@ class Oracle:
             at=at,
             held=pending.held,
         )
-
-    def _concerned(self, number: int) -> tuple[int, ...]:
-        """The objects that a call under way is about."""
-        world = self.worlds[0]
-        pending = world.pending[number]
-        return concerned(world, pending.process, tuple(_descriptors(Situation(world, pending.process, pending.call))))
 
     def orders(self, number: int) -> list[World]:
         """The worlds, and those in which other calls under way have already taken effect or blocked, in any order."""
@@ -286,7 +283,7 @@ def _descriptors(situation: Situation) -> Iterable[int]:
             yield value
 
 
-def _fewest(worlds: list[World], numbers: tuple[int, ...]) -> list[World]:
+def _fewest(worlds: list[World]) -> list[World]:
     """The worlds without those that another one becomes when more of what is under way arrives: what they allow, it allows too."""
     kept: list[World] = []
     later: list[World] = []
@@ -294,8 +291,29 @@ def _fewest(worlds: list[World], numbers: tuple[int, ...]) -> list[World]:
         if world in later:
             continue
         kept.append(world)
-        later += arrivals(world, numbers)
+        differing = _differing(world, worlds)
+        if len(differing) <= _FEW:
+            later += arrivals(world, differing)
+        if len(kept) > MOST_WORLDS:
+            return worlds
     return kept
+
+
+def _differing(world: World, others: Iterable[World]) -> tuple[int, ...]:
+    """The sockets that are not the same in another world, or whose connections are not; one a connection."""
+    found: dict[int, int] = {}
+    for other in others:
+        if other is world:
+            continue
+        for number, connection in world.connections.items():
+            there = other.connections.get(number)
+            if there is not connection and there != connection:
+                found[number] = next((end for end in connection.ends if end in world.objects), 0)
+        for number, one in world.objects.items():
+            theirs = other.objects.get(number)
+            if theirs is not one and theirs != one:
+                found.setdefault(getattr(one, "connection", 0) or -number, number)
+    return tuple(number for number in found.values() if number)
 
 
 def _begun(world: World, number: int, process: str, call: Call, at: int) -> World:

@@ -23,6 +23,8 @@ ANY = {INET: "0.0.0.0", INET6: "::"}
 _ANYWHERE = ("0.0.0.0", "::")
 _RECEIVE_BUFFER = 212992
 """net.core.rmem_default where nobody changed it (socket(7)): less than this is never full."""
+_HOPS = 64
+"""net.ipv4.ip_default_ttl's default: enough for any way (ip(7))."""
 _DEVICE = (constant("SOL_SOCKET"), constant("SO_BINDTODEVICE"))
 _INDEX = (constant("SOL_SOCKET"), constant("SO_BINDTOIFINDEX"))
 
@@ -152,10 +154,13 @@ def delivered(world: World, sender: int, source: Address, target: Address, data:
     if not owner:
         return [_told(world, sender, target, ("EHOSTUNREACH", "ENETUNREACH"))]
     prompt = world.prompt(one.host, owner)
+    expires = owner != one.host and _may_expire(one)
+    if expires and _wants_errors(one):
+        world = _told(world, sender, target, ("EHOSTUNREACH",))
     found = receivers(world, owner, source, target)
     if not found:
         return [_refused(world, sender, target) if prompt else _told(world, sender, target, ("ECONNREFUSED",))]
-    after = []
+    after = [world] if expires else []
     for number in found:
         receiver = world.objects[number]
         assert isinstance(receiver, Socket)
@@ -164,6 +169,17 @@ def delivered(world: World, sender: int, source: Address, target: Address, data:
         queued = _queued(receiver, message)
         after.append(world if queued is None else world.with_object(number, queued))
     return after
+
+
+def _may_expire(one: Socket) -> bool:
+    """Whether a router on the way may drop what it sends (RFC 791 3.2, IP_TTL in ip(7))."""
+    hops = (given(one, "IPPROTO_IP", "IP_TTL"), given(one, "IPPROTO_IPV6", "IPV6_UNICAST_HOPS"))
+    return any(isinstance(number, int) and 0 < number < _HOPS for number in hops)
+
+
+def _wants_errors(one: Socket) -> bool:
+    """Whether it asked for all errors: only such a one is told of ICMP "time exceeded" (RFC 1122 3.2.2.4; ip(7), IP_RECVERR)."""
+    return bool(given(one, "IPPROTO_IP", "IP_RECVERR") or given(one, "IPPROTO_IPV6", "IPV6_RECVERR"))
 
 
 def _to_all(world: World, source: Address, target: Address, data: bytes) -> World:
@@ -188,7 +204,7 @@ def listens_to_errors(one: Socket, target: Address, world: World) -> bool:
     if ":" in own and own != "::" and version(target.host) == 4:
         # The error is looked up by addresses of IPv4, and the socket's is none.
         return False
-    if given(one, "IPPROTO_IP", "IP_RECVERR") or given(one, "IPPROTO_IPV6", "IPV6_RECVERR"):
+    if _wants_errors(one):
         return True
     if one.state != "ESTABLISHED" or one.remote is None:
         return False

@@ -208,6 +208,11 @@ class Scene:
         if hop is None:
             return
         source, target = self.columns.by_name.get(hop.source), self.columns.by_name.get(hop.target)
+        if hop.sent is None and source is not None and target is not None and source is not target:
+            x, right = self._between(source, target), target.x > source.x
+            words = cut(part.text, abs(target.x - x) - 16)
+            yield text_at("label", x, y - 9, words, told=part.told, anchor="" if right else "end")
+            return
         if hop.sent is None or source is None or (target is source):
             column = source or target
             if column is not None:
@@ -227,7 +232,7 @@ class Scene:
         if source is not None and target is not None and source is not target:
             right = target.x > source.x
             x = source.x + (12 if right else -12)
-            if part.tone == "bad":
+            if part.tone == "bad" or (hop is not None and not hop.arrived):
                 x, right = self._between(source, target) + 12, True
         words = cut(part.text, max(self.columns.width - x - 20 if right else x - GUTTER, 200))
         wide = len(words) * LETTER + 12

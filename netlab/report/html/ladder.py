@@ -18,6 +18,8 @@ from netlab.report.html.hops import columns
 from netlab.report.html.lanes import Lane, lanes_of
 from netlab.report.html.placing import ROW, Columns, axis_of, columns_of
 from netlab.report.html.shapes import safe, text_at
+from netlab.timeline.observations import Packet, StepBegan
+from netlab.timeline.streams import SeenPacket, describe, packets_of
 from netlab.timeline.timeline import Timeline
 
 __all__ = ["Ladder", "Piece", "ladder_of"]
@@ -29,11 +31,12 @@ _OMITTED = '<p class="omitted">What is folded here is left out, so that this fil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A drawing; with ``inside``, one that opens and shows that; with ``failed``, a verdict that failed here instead of both."""
+    """A drawing; with ``inside``, one that opens and shows that; with ``failed``, the number of a verdict that failed here (from
+    0) instead of both."""
 
     svg: str = ""
     inside: str = ""
-    failed: Verdict | None = None
+    failed: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,11 @@ class Ladder:
     width: float
 
     @property
+    def failed(self) -> tuple[int, ...]:
+        """The numbers of the verdicts that are marked in it."""
+        return tuple(piece.failed for piece in self.pieces if piece.failed >= 0)
+
+    @property
     def size(self) -> int:
         """About how many bytes it has."""
         return sum(len(piece.svg) + len(piece.inside) for piece in self.pieces)
@@ -54,11 +62,11 @@ class Ladder:
 def ladder_of(result: ScenarioResult, room: int) -> Ladder | None:
     """The ladder of a scenario; None where nothing happened. What is folded takes ``room`` bytes at most, the rest is left out."""
     timeline = result.timeline
-    marks: dict[int, list[Verdict]] = {}
-    for verdict in result.verdicts:
-        at = failing(verdict, timeline)
+    marks: dict[int, list[int]] = {}
+    for number, verdict in enumerate(result.verdicts):
+        at = _where(verdict, timeline)
         if at is not None:
-            marks.setdefault(at, []).append(verdict)
+            marks.setdefault(at, []).append(number)
     happenings = happenings_of(timeline, marked=marks)
     if not happenings.shown:
         return None
@@ -71,6 +79,21 @@ def ladder_of(result: ScenarioResult, room: int) -> Ladder | None:
     pieces = tuple(_pieces(happenings, places, lanes, marks, timeline, room))
     states = tuple(dict.fromkeys(span.state for lane in lanes for span in lane.spans if span.state))
     return Ladder(pieces=pieces, states=states, left_out=tuple(_left_out(happenings, names, crowded)), width=places.width)
+
+
+def _where(verdict: Verdict, timeline: Timeline) -> int | None:
+    """The observation at which a verdict failed; of a step that expects packets the one that is not as expected, if it is known."""
+    at = failing(verdict, timeline)
+    if at is None or not isinstance(timeline.observations[at], StepBegan):
+        return at
+    judged = {seen.index: describe(seen, timeline.nodes) for seen in _packets(verdict, timeline)}
+    wrong = [index for mismatch in verdict.mismatches for index, told in judged.items() if told == mismatch.actual]
+    return wrong[0] if wrong else at
+
+
+def _packets(verdict: Verdict, timeline: Timeline) -> list[SeenPacket]:
+    evidence = {index for index in verdict.evidence if isinstance(timeline.observations[index], Packet)}
+    return [seen for seen in packets_of(timeline.observations) if seen.index in evidence] if evidence else []
 
 
 def _hosts(happenings: Happenings) -> list[str]:
@@ -99,7 +122,7 @@ def _pieces(
     happenings: Happenings,
     places: Columns,
     lanes: Sequence[Lane],
-    marks: Mapping[int, Sequence[Verdict]],
+    marks: Mapping[int, Sequence[int]],
     timeline: Timeline,
     room: int,
 ) -> Iterator[Piece]:
@@ -133,7 +156,7 @@ def _pieces(
             yield Piece(svg=scene.svg(top, low, "what happened until a verdict failed"))
             top = low
             for index in dict.fromkeys((row.part.index, *row.part.covers)):
-                yield from (Piece(failed=verdict) for verdict in marks.get(index, ()))
+                yield from (Piece(failed=number) for number in marks.get(index, ()))
     if axis.rows[-1].y > top:
         yield Piece(svg=scene.svg(top, axis.bottom, "what happened, in the order of time"))
 

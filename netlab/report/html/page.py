@@ -25,8 +25,13 @@ from netlab.report.lines import Lines, printable
 
 __all__ = ["BUDGET", "render"]
 
-BUDGET = 1_700_000
-"""So many bytes ladders and lists may take together; the rest of a page stays below some 100 kB for hundreds of scenarios."""
+BUDGET = 1_850_000
+"""So many bytes what belongs to scenarios may take together."""
+_CARD = 1_950
+"""About so many bytes a scenario takes that has neither ladder nor list, in the table of verdicts and as a card."""
+_SOURCES = 2_200
+_LEAST = 12_000
+"""With less room than this, nothing of a scenario's timeline is told any more."""
 _LISTED = 1_200
 _OPEN = 3
 OUTCOMES = (("FAIL", "failed", "Failed"), ("INCONCLUSIVE", "inconclusive", "Inconclusive"), ("PASS", "passed", "Passed"))
@@ -34,7 +39,8 @@ OUTCOMES = (("FAIL", "failed", "Failed"), ("INCONCLUSIVE", "inconclusive", "Inco
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A scenario as the page shows it; ``anchor`` is its id, ``network`` the number of its network, "" without one."""
+    """A scenario as the page shows it; ``anchor`` is its id, ``network`` the number of its network, "" without one; ``full`` says
+    whether there was room for its timeline."""
 
     anchor: str
     network: str
@@ -42,6 +48,7 @@ class Card:
     counts: Counts
     ladder: Ladder | None
     opened: bool
+    full: bool
     listed: tuple[tuple[str, str, str, bool], ...]
     unlisted: int
     no_ladder: str
@@ -83,13 +90,14 @@ def _headline(groups: Sequence[tuple[str, str, list[Card]]]) -> str:
 
 
 def _cards(ordered: Sequence[ScenarioResult], networks: Mapping[int, int]) -> Iterator[Card]:
-    left = BUDGET
+    left = BUDGET - _CARD * len(ordered)
     for number, one in enumerate(ordered):
-        ladder, without = ladder_of(one, left // 2), "nothing was observed"
-        if ladder is not None and ladder.size > left:
+        full = left >= _LEAST
+        ladder, without = ladder_of(one, left // 2) if full else None, "nothing was observed"
+        if not full or (ladder is not None and ladder.size > left):
             ladder, without = None, "its ladder is left out, so that this file stays below 2 MB; --json has all of it"
-        left -= ladder.size if ladder is not None else 0
-        listed = tuple(_listed(one))
+        left -= (ladder.size if ladder is not None else 0) + _SOURCES * full
+        listed = tuple(_listed(one)) if full else ()
         size = sum(len(line) + 110 for _, _, line, _ in listed)
         if size > left:
             listed = ()
@@ -101,6 +109,7 @@ def _cards(ordered: Sequence[ScenarioResult], networks: Mapping[int, int]) -> It
             counts=counts(one.timeline, *one.verdicts),
             ladder=ladder,
             opened=one.outcome != "PASS" or len(ordered) <= _OPEN,
+            full=full,
             listed=listed,
             unlisted=len(one.timeline.observations) - len(listed),
             no_ladder="" if ladder is not None else without,

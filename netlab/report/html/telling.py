@@ -78,7 +78,8 @@ class Telling:
         self._lines = Lines(timeline)
         self._hops = hops
         self._identities = identities
-        ports = {frozenset((one.seen.headers.sport, one.seen.headers.dport)) for one in hops.hops}
+        headers = [one.seen.headers for one in hops.hops]
+        ports = {frozenset((one.sport, one.dport)) for one in headers if one.sport is not None}
         self._one_connection = len(ports) < 2
 
     def calls(self) -> Iterator[Happening]:

@@ -2,10 +2,14 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from html_pages import SYN_TEXT, Element, bulk, busy, crossing, drop, packet, page_of, scenario, timeline
-from results import CLIENT, MS, SERVER, START, SYN, segment
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from results import CLIENT, MS, PASSED, SERVER, START, SYN, segment
 
+from netlab.check.verdicts import Mismatch, Verdict
 from netlab.report.html.folding import Fold, folded
 from netlab.report.html.happening import Happening
 from netlab.report.html.happenings import happenings_of
@@ -325,3 +329,44 @@ def test_a_hop_knows_when_it_was_first_seen() -> None:
     assert isinstance(hop, Hop)
     assert isinstance(hop.seen.packet, Packet)
     assert hop.time == START + MS
+
+
+def test_a_packet_that_is_not_as_expected_is_marked_itself() -> None:
+    rst = segment(SERVER, CLIENT, 8080, 40000, 0x14, 0, 7001)
+    seen = [*crossing(MS, SYN), *crossing(2 * MS, rst, back=True), StepBegan(time=START + 3 * MS, index=2, text="expect: packets")]
+    wrong = Mismatch(
+        field="packet 2",
+        expected="server > client S.",
+        actual="server > client R. seq 0 ack 1 win 65535 len 0 (wrong checksum)",
+        step="expect: packets",
+    )
+    verdict = Verdict(id="one", outcome="FAIL", mismatches=(wrong,), evidence=(0, 2), slice=(0, 1, 2, 3, 4))
+    one = msgspec.structs.replace(scenario(*seen), verdicts=(verdict,))
+    (article,) = page_of(one).every("article")
+    (marked,) = article.every("rect", "marked")
+    (label,) = [each for each in article.every("text", "label") if "R. seq 0 ack 1" in each.text]
+    top, height = (float(marked.attributes[key]) for key in ("y", "height"))
+    assert top < float(label.attributes["y"]) < top + height
+    assert len(article.every("div", "here")) == 1
+
+
+observations = st.lists(st.sampled_from([*busy().timeline.observations, *timeline().observations]), max_size=60)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    observations=observations,
+    nodes=st.booleans(),
+    shift=st.lists(st.integers(-MS, 900 * MS), min_size=60, max_size=60),
+    marks=st.lists(st.integers(0, 59), max_size=3),
+)
+def test_a_timeline_of_any_parts_in_any_order_has_a_page(
+    observations: list[AnyObservation], nodes: bool, shift: list[int], marks: list[int]
+) -> None:
+    moved = [msgspec.structs.replace(one, time=one.time + by) for one, by in zip(observations, shift, strict=False)]
+    ordered = tuple(sorted(moved, key=lambda one: one.time))
+    there = tuple(at for at in marks if at < len(ordered))
+    verdicts = (Verdict(id="v", outcome="FAIL", evidence=there, slice=there), *PASSED.verdicts[1:0])
+    known = timeline().nodes if nodes else {}
+    whole = scenario()
+    page_of(msgspec.structs.replace(whole, verdicts=verdicts, timeline=Timeline(observations=ordered, nodes=known)))

@@ -106,6 +106,8 @@ def test_a_failure_stands_at_its_scenario_and_where_it_happened() -> None:
     (here,) = article.every("div", "here")
     assert "rule connect.established · RFC 9293 §3.5" in here.text
     assert "refused.scenario.yaml:4:5" in article.text
+    (where,) = [one for one in article.every("a") if one.text == "Where it happened"]
+    assert where.attributes["href"] == f"#{here.attributes['id']}"
     (marked,) = article.every("rect", "marked")
     (row,) = [one for one in article.every("text") if one.text.endswith("= -1 ECONNREFUSED")]
     top, height = (float(marked.attributes[key]) for key in ("y", "height"))
@@ -168,10 +170,16 @@ def _inside_a_fold(tree: Element, drawing: Element) -> bool:
     return any(drawing is one for fold in tree.every("details", "fold") for one in fold.inside)
 
 
-def test_many_scenarios_stay_small_and_say_what_is_left_out() -> None:
-    page = dumps(result(*(scenario(*bulk(400), name=f"s{i}") for i in range(30))))
+@pytest.mark.parametrize(("number", "packets"), [(30, 400), (800, 9)])
+def test_many_scenarios_stay_small_and_say_what_is_left_out(number: int, packets: int) -> None:
+    seen = scenario(*bulk(packets))
+    many = [msgspec.structs.replace(seen, name=f"s{i}") for i in range(number)]
+    page = dumps(result(*many, FAILED))
     assert len(page) < 2_000_000
-    text = parsed(page).text
+    tree = parsed(page)
+    text = tree.text
+    assert len(tree.every("article")) == number + 1
+    assert tree.every("article", "FAIL")[0].every("div", "here"), "room is given to failures first"
     assert "is left out, so that this file stays below 2 MB; --json has" in text
     assert len(re.findall(r"What happened", text)) > 1
 

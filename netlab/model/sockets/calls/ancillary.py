@@ -200,7 +200,7 @@ def received(s: Situation, world: World, descriptions: tuple[int, ...], *, peeke
     table, names, given = dict(owner.table), dict(owner.names), []
     cloexec = s.flag("MSG_CMSG_CLOEXEC")
     for description in descriptions[:fitting]:
-        number = _lowest(table)
+        number = _lowest(table, owner.reserved)
         if number >= owner.files:
             break
         table[number] = Descriptor(description, cloexec)
@@ -219,9 +219,9 @@ def received(s: Situation, world: World, descriptions: tuple[int, ...], *, peeke
     return Received(world=world, seen=Free() if free else Exactly({"SCM_RIGHTS": given} if given else {}), flags=flags)
 
 
-def _lowest(table: dict[int, Descriptor]) -> int:
+def _lowest(table: dict[int, Descriptor], reserved: frozenset[int]) -> int:
     number = 0
-    while number in table:
+    while number in table or number in reserved:
         number += 1
     return number
 

@@ -52,10 +52,6 @@ def _control_unreadable(s: Situation) -> bool:
 
 
 _ADDRESSES: tuple[Rule, ...] = (
-    unmodelled("connect.address-unknown", is_unknown, "what address is meant is not known", kinds=SOCKETS),
-    fails("connect.address-length", "EINVAL", length_out_of_range, "no address has such a length",
-          "connect(2); move_addr_to_kernel() in net/socket.c", kinds=SOCKETS),
-    fails("connect.address-unreadable", "EFAULT", not_readable, "the address cannot be read", "connect(2) EFAULT", kinds=SOCKETS),
     unmodelled("sendto.address-unknown", is_unknown, "what address is meant is not known", kinds=SOCKETS),
     fails("sendto.address-length", "EINVAL", _send_length, "no address has such a length",
           "send(2) EINVAL; move_addr_to_kernel() in net/socket.c", kinds=SOCKETS),
@@ -77,6 +73,13 @@ def _no_number(s: Situation) -> bool | None:
     return table_full(s)
 
 
+_BEFORE_THE_SOCKET: tuple[Rule, ...] = (
+    unmodelled("connect.address-unknown", is_unknown, "what address is meant is not known"),
+    fails("connect.address-length", "EINVAL", length_out_of_range, "no address has such a length",
+          "connect(2); move_addr_to_kernel() in net/socket.c", note="looked at before the descriptor is found to be no socket"),
+    fails("connect.address-unreadable", "EFAULT", not_readable, "the address cannot be read", "connect(2) EFAULT",
+          note="looked at before the descriptor is found to be no socket: __sys_connect() in net/socket.c"),
+)  # fmt: skip
 _ACCEPTED_FROM_FILES: tuple[Rule, ...] = (
     fails("accept4.no-socket-flags", "EINVAL", _flags_unknown, "the flags are looked at first",
           "__sys_accept4_file() in net/socket.c", kinds=_NO_SOCKETS),
@@ -86,6 +89,7 @@ _ACCEPTED_FROM_FILES: tuple[Rule, ...] = (
 
 RULES: tuple[Rule, ...] = (
     *_ACCEPTED_FROM_FILES,
+    *_BEFORE_THE_SOCKET,
     *(_not_open(call) for call in _ABOUT_DESCRIPTORS),
     *(_no_socket(call) for call in _ABOUT_SOCKETS),
     *_ADDRESSES,

@@ -169,6 +169,8 @@ def _unsent(s: Situation) -> Iterable[Outcome]:
 
 
 def _not_sent(s: Situation) -> Iterable[Outcome]:
+    if s.socket.state == "CLOSED" and s.socket.note.get("used"):
+        return _value(s, Anything())  # what the connection left in its counters (tcp_disconnect())
     return _value(s, _between(0, s.outgoing.under_way))
 
 
@@ -236,6 +238,7 @@ RULES: tuple[Rule, ...] = (
     fails("ioctl.no-request", "ENOTTY", lambda s: _request(s) != _READ, "the request is not for this kind of object",
           f"{_SOURCE} ENOTTY",
           kinds=("pipe", "file")),
+    fails("ioctl.not-unix", "ENOTTY", _is(_NOT_SENT), "only TCP has it", f"{_TCP_SOURCE} SIOCOUTQNSD", kinds=UNIX),
     fails("ioctl.listens", "EINVAL", _both(_is(_READ, _UNSENT, _NOT_SENT), _listens), "a listener has no data",
           f"{_TCP_SOURCE} SIOCINQ",
           kinds=("tcp", "unix-stream", "unix-seqpacket")),
@@ -245,7 +248,6 @@ RULES: tuple[Rule, ...] = (
           kinds=(*SOCKETS, "pipe", "file")),
     fails("ioctl.no-mark", "ENOTTY", _is(_MARK, _NOT_SENT), "only streams have one", f"{_TCP_SOURCE}; sockatmark(3) ENOTTY",
           kinds=("udp", "raw")),
-    fails("ioctl.not-unix", "ENOTTY", _is(_NOT_SENT), "only TCP has it", f"{_TCP_SOURCE} SIOCOUTQNSD", kinds=UNIX),
     _to_read("tcp", _to_read_tcp, f"{_TCP_SOURCE} SIOCINQ", ("tcp",)),
     _to_read("datagram", _to_read_datagram, "udp(7) SIOCINQ", ("udp", "raw")),
     _to_read("unix", _to_read_unix, "unix(7) SIOCINQ", UNIX),

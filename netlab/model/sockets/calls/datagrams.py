@@ -43,7 +43,7 @@ from netlab.model.sockets.calls.datagrams_refused import (
     urgent_over_ipv4,
     v4_refused,
 )
-from netlab.model.sockets.messages import SENDS, content, error_taken, size, unreadable
+from netlab.model.sockets.messages import SENDS, content, error_taken, sayable, size, unreadable
 from netlab.model.sockets.objects import Address, Socket
 from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Outcome
@@ -184,9 +184,14 @@ def _uncorking(s: Situation) -> Iterable[Outcome]:
 
 
 ARRIVES = {"udp": arrived}
+_ADDRESSED = (
+    "udp-short6 udp-family6 udp-only-v6 udp-mixed udp-short udp-family udp-named-connected-posix udp-unreachable udp-from-mapped"
+    " udp-from-loopback udp-broadcast"
+)
+_FLAGGED = "udp-urgent"
 
 RULES: tuple[Rule, ...] = (
-    *(rule for call in SENDS for rule in _sending_rules(call)),
+    *(rule for call in SENDS for rule in sayable(call, _sending_rules(call), address=_ADDRESSED, flags=_FLAGGED)),
     *RECEIVING,
     gives("setsockopt.udp-uncorked", _uncorking, "what was kept back is sent", "udp(7), UDP_CORK", when=_uncorks, kinds=_KINDS),
     *connect_rules(_KINDS, "udp"),

@@ -14,12 +14,13 @@ from netlab.model.sockets.ports import is_mapped, plain
 from netlab.model.sockets.routes import destination, is_broadcast, is_group, is_link_local, reached, version
 from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.model.sockets.udp import connected, disconnected, only_v6, own_address, source_of, with_port
+from netlab.model.sockets.udp import bound_to_device, connected, disconnected, only_v6, own_address, source_of, with_port
 from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 
 _SHORT4, _SHORT6 = 16, 24
 _UNSPEC = constant("AF_UNSPEC")
+EVERYBODY = "255.255.255.255"
 _MULTICAST_IF = (constant("IPPROTO_IP"), constant("IP_MULTICAST_IF"))
 _BROADCAST = (constant("SOL_SOCKET"), constant("SO_BROADCAST"))
 
@@ -44,7 +45,7 @@ def group_unknown(s: Situation, target: str) -> bool:
 
 def from_somewhere(s: Situation, target: str) -> bool:
     """Whether the socket has an address of its own of the target's version, not only a port: then the route is known."""
-    return bool(own_address(s.socket, version(target)))
+    return bool(own_address(s.socket, version(target)) or bound_to_device(s.socket))
 
 
 def failing(errno: str) -> Callable[[Situation], Iterable[Outcome]]:
@@ -107,7 +108,7 @@ def _connect_hard(s: Situation) -> bool:
     where = _connect_target(s)
     if bound_scope(s):
         return True
-    if is_group(where.host) or where.host == "255.255.255.255":
+    if is_group(where.host) or where.host == EVERYBODY:
         return group_unknown(s, where.host)
     return reached(s.host, where.host) and source_of(s.world, s.socket, where.host) is None
 
@@ -126,7 +127,7 @@ def _connect_from_mapped(s: Situation) -> bool:
 
 def _connect_unreachable(s: Situation) -> bool:
     host = _connect_target(s).host
-    if is_group(host) or host == "255.255.255.255":
+    if is_group(host) or host == EVERYBODY:
         return not from_somewhere(s, host)
     return not is_broadcast(s.host, host) and not reached(s.host, host)
 
@@ -141,7 +142,7 @@ def _connect_from_loopback(s: Situation) -> bool:
 
 def leaves_loopback(s: Situation, target: str) -> bool:
     """Whether a packet would leave the host from an address of its loopback."""
-    if ":" in target or s.host.owns(target) or is_group(target) or target in ("255.255.255.255", "127.255.255.255"):
+    if ":" in target or s.host.owns(target) or is_group(target) or target in (EVERYBODY, "127.255.255.255"):
         return False
     return own_address(s.socket, 4).startswith("127.")
 

@@ -14,6 +14,7 @@ from netlab.model.sockets.messages import (
     error_taken,
     nothing_received,
     pending_error,
+    sayable,
     size,
     unreadable,
     unwritable_to,
@@ -39,11 +40,11 @@ _ERRORS = tuple(
     (constant(level), constant(name)) for level, name in (("IPPROTO_IP", "IP_RECVERR"), ("IPPROTO_IPV6", "IPV6_RECVERR"))
 )
 _ERRNOS = (
-    ("refused", "ECONNREFUSED", "nobody has the port there"),
-    ("no-host", "EHOSTUNREACH", "the host is not reached"),
-    ("no-network", "ENETUNREACH", "the network is not reached"),
+    ("refused", "ECONNREFUSED", "nobody has the port there", ""),
+    ("no-host", "EHOSTUNREACH", "the host is not reached", "ARP gives up after seconds only"),
+    ("no-network", "ENETUNREACH", "the network is not reached", "two hosts on one wire have no router that could say so"),
 )
-"""What ICMP says, as an errno (icmp_err_convert in net/ipv4/icmp.c)."""
+"""What ICMP says, as an errno (icmp_err_convert in net/ipv4/icmp.c), and why no trial comes to it."""
 _PEEK_OFF = (constant("SOL_SOCKET"), constant("SO_PEEK_OFF"))
 
 
@@ -117,7 +118,7 @@ def error_rules(name: str, kinds: tuple[str, ...], when: Guard, told: Gives) -> 
 
     return tuple(
         fails(f"{name}-error-{what}", errno, waits_for(errno), f"{says}: told once", "RFC 1122 4.1.3.3; udp(7)", kinds=kinds,
-              gives=told) for what, errno, says in _ERRNOS
+              gives=told, unreached=unreached) for what, errno, says, unreached in _ERRNOS
     )  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def receiving(call: str, kinds: tuple[str, ...] = ("udp",), of: str = "udp") -> 
             gives(f"read.{of}-nothing", nothing_received, "of no bytes nothing is read", "sock_read_iter() in net/socket.c",
                   when=reads_nothing, kinds=kinds),
         )  # fmt: skip
-    return (
+    rules = (
         *none,
         unmodelled(f"{call}.{of}-errors-kept", _keeps_errors, "what IP_RECVERR keeps is not modelled", kinds=kinds),
         fails(f"{call}.{of}-no-errors", "EAGAIN", _wants_errors, "no error is kept", "recv(2), MSG_ERRQUEUE; ip(7)", kinds=kinds),
@@ -147,6 +148,7 @@ def receiving(call: str, kinds: tuple[str, ...] = ("udp",), of: str = "udp") -> 
         gives(f"{call}.{of}-waits", waiting, "the call waits for a datagram, at most as long as SO_RCVTIMEO says", posix,
               when=always, kinds=kinds, category="blocks"),
     )  # fmt: skip
+    return sayable(call, rules, flags=f"{of}-errors-kept {of}-no-errors {of}-peek-off")
 
 
 RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in receiving(call))

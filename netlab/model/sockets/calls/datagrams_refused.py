@@ -213,7 +213,8 @@ def unreachable(s: Situation) -> bool:
 
 def broadcast_refused(s: Situation) -> bool:
     """Whether it would go to all, and the socket may not send so."""
-    where = target(s)
+    # A connected socket has its route, and nobody looks again.
+    where = target(s) if named(s) else None
     if where is None or corked(s) is not None or s.socket.options.get(_BROADCAST):
         return False
     return is_broadcast(s.host, where.host)

@@ -235,12 +235,13 @@ _REFUSED = (
     ("name", "ENOPROTOOPT", "there is no such encapsulation", "udp(7) UDP_ENCAP; udp_lib_setsockopt() in net/ipv4/udp.c"),
     ("device", "ENODEV", "there is no such interface", "socket(7) SO_BINDTODEVICE; ip(7) ENODEV"),
     ("device", "EADDRNOTAVAIL", "there is no such interface, or no such membership", "ip(7) EADDRNOTAVAIL"),
+    ("joined", "ENOBUFS", "the socket is in as many groups as it can be", "ip(7), IP_ADD_MEMBERSHIP; net/ipv4/igmp.c"),
     ("joined", "EADDRINUSE", "the socket is in the group already", "ip_mc_join_group() in net/ipv4/igmp.c"),
 )  # fmt: skip
 _ONLY = {
     "setsockopt": {("too-short", "EINVAL"), ("value", "EDOM"), ("privilege", "EPERM"), ("privilege", "EACCES"), ("name", "ENOENT"),
                    ("name", "ENOPROTOOPT"), ("kind", "ENOPROTOOPT"), ("kind", "EINVAL"), ("kind", "EPROTO"), ("state", "EINVAL"),
-                   ("device", "EADDRNOTAVAIL"), ("joined", "EADDRINUSE")},
+                   ("device", "EADDRNOTAVAIL"), ("joined", "EADDRINUSE"), ("joined", "ENOBUFS")},
     "getsockopt": {("bad-length", "EFAULT"), ("state", "ENOTCONN"), ("state", "ENODATA")},
 }  # fmt: skip
 

@@ -207,6 +207,7 @@ def _writes_in_part(s: Situation) -> bool:
     return any(one.entered and one.note is not None and one.call.name.startswith(("send", "write")) for _, one in _waiting(s))
 
 
+_NOTATION = "only a scenario says it so: trials fork, and make their calls in other threads, themselves"
 RULES: tuple[Rule, ...] = (
     gives("fork.made", _forked, "a child with a copy of the descriptors; both refer to the same descriptions",
           "POSIX.1-2024 fork()",
@@ -214,8 +215,9 @@ RULES: tuple[Rule, ...] = (
     gives("exit.ended", _exited, "all descriptors of the process are closed", "POSIX.1-2024 _Exit()", kinds=_NONE),
     gives("getpid.told", _number_told, "the process's number, always the same", "POSIX.1-2024 getpid()", kinds=_NONE),
     unmodelled("child.unknown", _child_unknown, "what comes of the call in the child is not modelled", kinds=_NONE),
-    gives("child.made", _child, "what the call gives in a child that ends after it", "POSIX.1-2024 fork()", kinds=_NONE),
-    gives("after.later", _later, "the call is made later, in another thread", "netlab", kinds=_NONE),
+    gives("child.made", _child, "what the call gives in a child that ends after it", "POSIX.1-2024 fork()", kinds=_NONE,
+          unreached=_NOTATION),
+    gives("after.later", _later, "the call is made later, in another thread", "netlab", kinds=_NONE, unreached=_NOTATION),
     unmodelled("kill.unknown", _unknown_signal, "this number is no signal's that the model knows", kinds=_NONE),
     unmodelled("kill.stops", _stops, "processes that are stopped are not modelled", kinds=_NONE),
     gives("kill.ends", _killed, "the signal's default action ends the process", "POSIX.1-2024 2.4.3; signal(7)", when=_ends,

@@ -9,10 +9,19 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from netlab.model.sockets.addresses import INET, INET6, address_in, length_in
-from netlab.model.sockets.calls.datagrams_connecting import accept_errors, connect_rules, inet6, shutdown_rules, unsupported
+from netlab.model.sockets.calls.datagrams_connecting import (
+    EVERYBODY,
+    accept_errors,
+    connect_rules,
+    from_somewhere,
+    group_unknown,
+    inet6,
+    shutdown_rules,
+    unsupported,
+)
 from netlab.model.sockets.calls.datagrams_received import receiving
 from netlab.model.sockets.calls.datagrams_refused import named
-from netlab.model.sockets.messages import RECEIVES, SENDS, size, unreadable
+from netlab.model.sockets.messages import RECEIVES, SENDS, sayable, size, unreadable
 from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.ports import is_mapped, plain
@@ -35,7 +44,8 @@ def _connect_other_family(s: Situation) -> bool:
 
 
 def _too_long(s: Situation) -> bool:
-    return size(s) > _OVERFLOW
+    # rawv6_sendmsg() looks at the length last.
+    return not inet6(s) and size(s) > _OVERFLOW
 
 
 def _urgent(s: Situation) -> bool:
@@ -78,6 +88,8 @@ def _hard(s: Situation) -> bool:
     )
     own = s.socket.protocol == _RAW
     host = _host(s)
+    if host == EVERYBODY and group_unknown(s, host):
+        return True
     mapped = inet6(s) and named(s) and is_mapped(address_in(s).host)
     return options or own or mapped or s.args.get("control") is not None or is_group(host) or is_link_local(host)
 
@@ -88,6 +100,8 @@ def _answered(s: Situation) -> bool:
 
 def _unreachable(s: Situation) -> bool:
     host = _host(s)
+    if host == EVERYBODY:
+        return not from_somewhere(s, host)
     return not is_broadcast(s.host, host) and not reached(s.host, host)
 
 
@@ -96,7 +110,7 @@ def _broadcast(s: Situation) -> bool:
 
 
 def _does_not_fit(s: Situation) -> bool:
-    return not inet6(s) and size(s) + _HEADER > _OVERFLOW
+    return size(s) + (0 if inet6(s) else _HEADER) > _OVERFLOW
 
 
 def _large(s: Situation) -> bool:
@@ -134,8 +148,8 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         unmodelled(f"{call}.raw-hard", _hard, "groups, own headers and control messages are not modelled", kinds=_KINDS),
         refused("unreachable", "ENETUNREACH", _unreachable, "there is no route", f"{posix} ENETUNREACH"),
         refused("broadcast", "EACCES", _broadcast, "a broadcast needs SO_BROADCAST", "raw(7) EACCES"),
-        refused("does-not-fit", "EMSGSIZE", _does_not_fit, "with its header the packet is longer than 65535 bytes",
-                "raw(7) EMSGSIZE"),
+        refused("does-not-fit", "EMSGSIZE", _does_not_fit, "no packet is longer: over IPv4 with its header, over IPv6 without",
+                "raw(7) EMSGSIZE; RFC 791; RFC 8200 3; __ip6_append_data() in net/ipv6/ip6_output.c"),
         refused("unreadable", "EFAULT", unreadable, "the data cannot be read", "raw(7) EFAULT"),
         unmodelled(f"{call}.raw-large", _large, "whether a large packet fits into the path is not modelled", kinds=_KINDS),
         unmodelled(f"{call}.raw-answered", _answered, "what the kernel answers to ICMP is not modelled", kinds=_KINDS),
@@ -143,18 +157,25 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
+_NOT_MODELLED = ("raw-error-refused", "raw-error-no-host", "raw-error-no-network", "raw-unwritable", "raw-datagram")
+"""What comes of packets and of ICMP: of none such the model knows that it is there."""
+
+
 def _receiving_rules(call: str) -> tuple[Rule, ...]:
     return (
         fails(f"{call}.raw-urgent", "EOPNOTSUPP", _urgent, "raw IP has no urgent data", "raw_recvmsg() in net/ipv4/raw.c",
               kinds=_KINDS),
         unmodelled(f"{call}.raw-packets", _others, "which packets a raw socket gets is not modelled", kinds=_KINDS),
-        *receiving(call, _KINDS, "raw"),
+        *(rule for rule in receiving(call, _KINDS, "raw") if rule.id.partition(".")[2] not in _NOT_MODELLED),
     )  # fmt: skip
 
 
+_NEVER = ("connect.raw-only-v6", "connect.raw-from-mapped")
+"""A raw socket of IPv6 takes no address of IPv4, neither to connect to nor to bind to."""
+_ADDRESSED = "raw-short raw-family raw-port raw-unreachable"
 RULES: tuple[Rule, ...] = (
-    *(rule for call in SENDS for rule in _sending_rules(call)),
-    *(rule for call in RECEIVES for rule in _receiving_rules(call)),
+    *(rule for call in SENDS for rule in sayable(call, _sending_rules(call), address=_ADDRESSED, flags="raw-urgent")),
+    *(rule for call in RECEIVES for rule in sayable(call, _receiving_rules(call), flags="raw-urgent")),
     fails(
         "connect.raw-other-family",
         "EAFNOSUPPORT",
@@ -163,7 +184,7 @@ RULES: tuple[Rule, ...] = (
         "ip6_datagram_connect_v6_only() in net/ipv6/datagram.c",
         kinds=_KINDS,
     ),
-    *connect_rules(_KINDS, "raw"),
+    *(rule for rule in connect_rules(_KINDS, "raw") if rule.id not in _NEVER),
     *shutdown_rules(_KINDS, "raw"),
     *accept_errors("raw", _KINDS),
     *(unsupported(call, "raw", _KINDS) for call in ("listen", "accept", "accept4")),

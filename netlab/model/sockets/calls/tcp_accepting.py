@@ -6,10 +6,11 @@ import msgspec
 
 from netlab.model.sockets.addresses import address_out, unwritable, wants_address
 from netlab.model.sockets.calls.datagrams_connecting import accept_errors
+from netlab.model.sockets.calls.reserving import after_waiting, before_waiting, reserved, waiting_with_number
 from netlab.model.sockets.calls.tcp_connecting import phase
 from netlab.model.sockets.calls.tcp_records import DEFER, noted, tcp
 from netlab.model.sockets.ending import ended
-from netlab.model.sockets.messages import opened_for, waiting, waits_never
+from netlab.model.sockets.messages import opened_for, waits_never
 from netlab.model.sockets.objects import Address, Socket
 from netlab.model.sockets.outcomes import NewDescriptor, Outcome, learning
 from netlab.model.sockets.ports import in_use
@@ -141,10 +142,8 @@ def _accepting(s: Situation) -> Iterable[Outcome]:
     assert child is not None
     flags = s.number("flags") if s.call.name == "accept4" else 0
     status = constant("O_RDWR") | (constant("O_NONBLOCK") if flags & constant("SOCK_NONBLOCK") else 0)
-    # The number was taken when the call began, before it waited (__sys_accept4_file() in net/socket.c).
-    reserved = s.note if isinstance(s.note, int) and s.note not in s.process.table else None
     world, fd = opened_for(
-        _taken_out(s), s.process_name, number, flags=status, cloexec=bool(flags & constant("SOCK_CLOEXEC")), fd=reserved
+        _taken_out(s), s.process_name, number, flags=status, cloexec=bool(flags & constant("SOCK_CLOEXEC")), fd=reserved(s)
     )
     out = address_out(s, child.remote) if wants_address(s) and child.remote is not None else None
     learn = learning(child.remote) if out is not None else None
@@ -162,35 +161,7 @@ def _waiting(s: Situation) -> Iterable[Outcome]:
     for key, connection in s.world.connections.items() if s.socket.options.get(DEFER) else ():
         if connection.stage == "answered" and connection.listener == s.socket_id and not connection.dropped:
             world = world.with_connection(key, replace(connection, dropped=True))
-    number = s.note if isinstance(s.note, int) else s.process.lowest_free()
-    owner = world.processes[s.process_name]
-    world = world.with_process(s.process_name, replace(owner, reserved=owner.reserved | {number}))
-    for one in waiting(s, world, note=number):
-        yield one if one.kind == "blocks" else _given_back(s, one)
-
-
-def _given_back(s: Situation, one: Outcome) -> Outcome:
-    """The outcome, with the number that the call had reserved when it began to wait free again, or open."""
-    owner = one.world.processes[s.process_name]
-    if s.note not in owner.reserved:
-        return one
-    kept = replace(owner, reserved=owner.reserved - {s.note})
-    return replace(one, world=one.world.with_process(s.process_name, kept))
-
-
-def _before_waiting(rule: Rule) -> Rule:
-    """A rule that is asked when the call begins, and not again when it goes on."""
-    return replace(rule, when=lambda s: not s.resumed and rule.when(s))
-
-
-def _after_waiting(rule: Rule) -> Rule:
-    """A rule of accept() that gives back what the call reserved before it waited."""
-
-    def free(s: Situation) -> Iterable[Outcome]:
-        for one in rule.gives(s):
-            yield _given_back(s, one) if s.resumed and one.kind != "blocks" else one
-
-    return replace(rule, gives=free)
+    yield from waiting_with_number(s, world)
 
 
 def _accept_rules(call: str) -> tuple[Rule, ...]:
@@ -212,6 +183,6 @@ def _accept_rules(call: str) -> tuple[Rule, ...]:
 
 ACCEPTING: tuple[Rule, ...] = (
     *_LISTENING,
-    *map(_before_waiting, accept_errors("tcp", KINDS)),
-    *map(_after_waiting, (*_accept_rules("accept"), *_accept_rules("accept4"))),
+    *map(before_waiting, accept_errors("tcp", KINDS)),
+    *map(after_waiting, (*_accept_rules("accept"), *_accept_rules("accept4"))),
 )

@@ -253,7 +253,16 @@ def _spread(world: World, number: int) -> tuple[World, ...]:
         if not moved:
             last = found[at]
         at += 1
-    return (*(one for one in found if one is not last), last)
+    return tuple(_tidy(one, number) for one in (*(one for one in found if one is not last), last))
+
+
+def _tidy(world: World, number: int) -> World:
+    """The world without a connection that has no end any more."""
+    if any(end in world.objects for end in world.connections[number].ends):
+        return world
+    world = world.copy()
+    del world.connections[number]
+    return world
 
 
 def _same(one: World, other: World, number: int) -> bool:

@@ -10,13 +10,14 @@ import msgspec
 from netlab.model.sockets.calls.tcp_arriving import settled
 from netlab.model.sockets.calls.tcp_records import noted, tcp, with_flow
 from netlab.model.sockets.ending import End
-from netlab.model.sockets.objects import Address, Socket
+from netlab.model.sockets.objects import Address, Socket, Unknown
 from netlab.model.sockets.options.values import given, linger
 from netlab.model.sockets.outcomes import Exactly, Outcome
 from netlab.model.sockets.rules import Rule, fails, gives
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import World
 from netlab.model.tcp_linux import LINUX_NAMES
+from netlab.notation.constants import constant
 
 KINDS = ("tcp",)
 AFTER_CLOSE: Mapping[str, str] = {"ESTABLISHED": "FIN-WAIT-1", "SYN-RECEIVED": "FIN-WAIT-1", "CLOSE-WAIT": "LAST-ACK"}
@@ -30,6 +31,7 @@ _OF_CONNECTIONS = frozenset({"phase", "done", "released", "segments", "held", "h
 
 _READ, _WRITE = 1, 2
 _HOWS = {0: _READ, 1: _WRITE, 2: _READ | _WRITE}
+_REPAIR = (constant("IPPROTO_TCP"), constant("TCP_REPAIR"))
 
 replace = msgspec.structs.replace
 
@@ -149,6 +151,13 @@ def _ended(world: World, number: int) -> World:
     if incoming.queued or (aborts and one.state in RESETTING):
         _sends_end(world, number, one, "rst", gone=0)
         return settled(world, one.connection)[-1]
+    if one.options.get(_REPAIR):
+        # Closed without a word (__tcp_close() in net/ipv4/tcp.c): what its peer sends from now on nobody may answer.
+        peer = connection.ends[1 - _side(world, number, one)]
+        _sends_end(world, number, one, "", gone=0)
+        if peer in world.objects:
+            world.objects[peer] = Unknown(why="its peer was closed in repair mode")
+        return world
     if aborts:
         _sends_end(world, number, one, "", gone=0)
         return world

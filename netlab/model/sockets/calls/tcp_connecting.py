@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from netlab.model.sockets.addresses import address_in, length_in
+from netlab.model.sockets.arriving import arrivals
 from netlab.model.sockets.calls.tcp_arriving import settled
 from netlab.model.sockets.calls.tcp_closing import disconnected
 from netlab.model.sockets.calls.tcp_records import V6ONLY, noted, tcp
@@ -28,6 +29,8 @@ _INET, _INET6, _UNSPEC = constant("AF_INET"), constant("AF_INET6"), constant("AF
 _SHORTEST = {_INET: 16, _INET6: 24}
 """How short an address may be: sockaddr_in, and sockaddr_in6 without its scope (SIN6_LEN_RFC2133)."""
 
+_ALONE = "it is connected to itself"
+EVERYWHERE = ("255.255.255.255", "127.255.255.255")
 _SECOND = 1_000_000_000
 _TICK = 10_000_000
 _AF_INET, _TCP4, _TCP6 = "__inet_stream_connect() in net/ipv4/af_inet.c", "tcp_v4_connect()", "tcp_v6_connect()"
@@ -195,6 +198,8 @@ def _mapped_mixed(s: Situation) -> bool:
 
 def _nowhere(s: Situation) -> bool:
     host = plain(_wildcard(s))
+    if is_broadcast(s.host, host) and (_source(s) or "").startswith("127.") and host not in EVERYWHERE:
+        return False  # the route is looked for first, and from the loopback's address there is none
     return is_broadcast(s.host, host) or is_group(host) or not reached(s.host, host)
 
 
@@ -243,7 +248,7 @@ def _to_itself_in_background(s: Situation) -> bool:
 
 
 def _opening_to_itself(s: Situation) -> Iterable[Outcome]:
-    world = s.world.with_object(s.socket_id, Unknown(why="it is connected to itself"))
+    world = s.world.with_object(s.socket_id, Unknown(why=_ALONE))
     if waits_never(s):
         yield Outcome(kind="fails", errno="EINPROGRESS", world=world)
     else:
@@ -265,6 +270,8 @@ def _same_pair(s: Situation) -> bool | None:
         return False
     source, host, port = _source(s), plain(_wildcard(s)), address_in(s).port
     for number, one in s.world.objects.items():
+        if isinstance(one, Unknown) and one.why == _ALONE and _to_itself(s):
+            return None
         if not isinstance(one, Socket) or one.kind != "tcp" or number == s.socket_id or one.host != s.socket.host:
             continue
         if one.state in ("CLOSED", "LISTEN") or one.local is None or one.remote is None:
@@ -272,8 +279,13 @@ def _same_pair(s: Situation) -> bool | None:
         if plain(one.local.host) != source or plain(one.remote.host) != host:
             continue
         if s.world.same_port(one.local.port, local.port) and s.world.same_port(one.remote.port, port):
-            return None if one.state == "TIME-WAIT" else True
+            return None if _may_be_over(s.world, number) else True
     return False
+
+
+def _may_be_over(world: World, number: int) -> bool:
+    """Whether a connection may have come to its end, or to TIME-WAIT, from which a new one can begin (tcp_twsk_unique())."""
+    return any((one := tcp(after, number)) is None or one.state in ("TIME-WAIT", "CLOSED") for after in arrivals(world, (number,)))
 
 
 def _no_port_left(s: Situation) -> bool | None:
@@ -338,8 +350,8 @@ CONNECTING: tuple[Rule, ...] = (
     gives("connect.tcp-established", _completing, "the connection is established", _POSIX, when=_completed, kinds=KINDS),
     *(
         fails(f"connect.tcp-failed-{name.lower()}", name, _failed(name), f"the connection could not be opened: {name}",
-              f"{_POSIX} {name}; {_AF_INET}", kinds=KINDS, gives=_failing)
-        for name in ERRORS if name != "EMSGSIZE"
+              f"{_POSIX} {name}; {_AF_INET}", kinds=KINDS, gives=_failing, unreached=unreached)
+        for name, unreached in ERRORS.items()
     ),
     fails("connect.tcp-error-gone", "ECONNABORTED", _error_gone, "it could not be opened, and the error was told before", _AF_INET,
           kinds=KINDS, gives=_failing),
@@ -366,7 +378,8 @@ CONNECTING: tuple[Rule, ...] = (
     fails("connect.tcp-same-pair", "EADDRNOTAVAIL", _same_pair, "these two addresses and ports have a connection",
           "connect(2) EADDRNOTAVAIL; __inet_check_established()", kinds=KINDS),
     fails("connect.tcp-no-port", "EADDRNOTAVAIL", _no_port_left, "all ports that the kernel chooses from are taken",
-          f"connect(2) EADDRNOTAVAIL; {_TCP4}", kinds=KINDS),
+          f"connect(2) EADDRNOTAVAIL; {_TCP4}", kinds=KINDS,
+          unreached="28,232 connections would have to be there"),
     fails("connect.tcp-to-itself-in-progress", "EINPROGRESS", _to_itself_in_background, "the socket opens a connection to itself",
           f"RFC 9293 3.5, simultaneous open; {_TCP4}", kinds=KINDS, gives=_opening_to_itself,
           note="what it is from then on is not modelled"),

@@ -10,7 +10,7 @@ import msgspec
 
 from netlab.model.sockets.calls.tcp_records import with_flow
 from netlab.model.sockets.calls.tcp_sending import ERRORS
-from netlab.model.sockets.messages import RECEIVES, limit, message_out, parts, size, unreadable, waits_never
+from netlab.model.sockets.messages import RECEIVES, limit, message_out, parts, sayable, size, unreadable, waits_never
 from netlab.model.sockets.objects import Flow
 from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Between, Outcome, Seen
@@ -434,8 +434,8 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         gives(f"{call}.tcp-end", _nothing_more, "the peer has closed: the end of the stream", posix, when=_done, kinds=KINDS),
         *(
             fails(f"{call}.tcp-error-{name.lower()}", name, _error(name), f"the pending error {name} is told, and cleared",
-                  f"{posix}; {_SOURCE}", kinds=KINDS, gives=_taking_error)
-            for name in ERRORS
+                  f"{posix}; {_SOURCE}", kinds=KINDS, gives=_taking_error, unreached=unreached)
+            for name, unreached in ERRORS.items()
         ),
         gives(f"{call}.tcp-shut", _nothing_more, "the socket is shut down for receiving", f"{posix}; shutdown(2)", when=_shut,
               kinds=KINDS),
@@ -451,4 +451,13 @@ def _nothing_read(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="returns", value=0, out=out, learn=learn, world=s.world)
 
 
-RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in _receiving_rules(call))
+_FLAGGED = (
+    "tcp-error-queue-used tcp-error-queue tcp-no-urgent tcp-urgent-unconnected tcp-urgent-on-its-way"
+    " tcp-urgent-unwritable tcp-urgent"
+)
+RECEIVING: tuple[Rule, ...] = tuple(
+    rule
+    for call in RECEIVES
+    for rule in sayable(call, _receiving_rules(call), flags=_FLAGGED)
+    if call == "read" or not rule.id.endswith(".tcp-reads-nothing")
+)

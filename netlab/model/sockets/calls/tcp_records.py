@@ -69,7 +69,15 @@ def entered(world: World, number: int, one: Socket, state: str) -> None:
     """Set a socket's state in a world that has just been copied. TIME-WAIT outlives the socket: something else holds its port."""
     if state == "TIME-WAIT":
         if one.note.get("orphan"):
-            put(world, number, replace(one, state=state))
+            # As if it had been in TIME-WAIT before its program closed it: of the connection nothing more is to come for it.
+            connection = world.connections.get(one.connection)
+            if connection is not None:
+                ends = (
+                    connection.ends[0] if connection.ends[0] != number else 0,
+                    connection.ends[1] if connection.ends[1] != number else 0,
+                )
+                world.connections[one.connection] = replace(connection, ends=ends)
+            put(world, number, replace(one, state=state, connection=0, error=""))
             return
         world.objects[world.fresh()] = noted(replace(one, state=state, connection=0, error=""), orphan=True)
     put(world, number, finished(one) if state in ("TIME-WAIT", "CLOSED") else replace(one, state=state))

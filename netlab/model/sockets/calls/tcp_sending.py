@@ -18,8 +18,8 @@ from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 
 KINDS = ("tcp",)
-ERRORS = ("ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ECONNABORTED", "EMSGSIZE")
-"""Errors that may be pending on a TCP socket (tcp(7), ip(7))."""
+ERRORS = {"ECONNREFUSED": "", "ECONNRESET": "", "EPIPE": "", "EHOSTUNREACH": "ARP gives up after seconds only"}
+"""Errors that may be pending on a TCP socket (tcp(7), ip(7)), and why no trial comes to one."""
 
 _SOURCE = "tcp_sendmsg_locked() in net/ipv4/tcp.c"
 _STREAM = "net/core/stream.c"
@@ -261,8 +261,8 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
               when=_ended_midway, kinds=KINDS),
         *(
             fails(f"{call}.tcp-error-{name.lower()}", name, _error(name), f"the pending error {name} is told, and cleared",
-                  f"{posix}; sk_stream_error() in {_STREAM}", kinds=KINDS, gives=_taking_error)
-            for name in ERRORS
+                  f"{posix}; sk_stream_error() in {_STREAM}", kinds=KINDS, gives=_taking_error, unreached=unreached)
+            for name, unreached in ERRORS.items()
         ),
         fails(f"{call}.tcp-opening", "EAGAIN", _opening_never_waits, "the connection is not established yet",
               f"{posix} EAGAIN; sk_stream_wait_connect() in {_STREAM}", kinds=KINDS),

@@ -18,6 +18,7 @@ from netlab.model.sockets.messages import (
     content,
     error_taken,
     pending_error,
+    sayable,
     size,
     unreadable,
     waiting,
@@ -209,10 +210,12 @@ def _later_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
+_LOOKED_UP = (rule.id.partition(".")[2] for rule in lookup_rules("sendto.unix-message", _DATAGRAM))
+_ADDRESSED = " ".join(("unix-message-address", "unix-message-unknown", *_LOOKED_UP))
 ENDS = {"unix-dgram": datagrams_ended, "unix-seqpacket": connection_ended}
 
 RULES: tuple[Rule, ...] = (
     *CONNECTING,
-    *(rule for call in SENDS for rule in _sending_rules(call)),
+    *(rule for call in SENDS for rule in sayable(call, _sending_rules(call), address=_ADDRESSED, flags="unix-message-urgent")),
     *RECEIVING,
 )

@@ -15,6 +15,7 @@ from netlab.model.sockets.messages import (
     error_taken,
     nothing_received,
     pending_error,
+    sayable,
     unwritable_to,
     waiting,
     waits_never,
@@ -108,4 +109,6 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in _receiving_rules(call))
+RECEIVING: tuple[Rule, ...] = tuple(
+    rule for call in RECEIVES for rule in sayable(call, _receiving_rules(call), flags="unix-message-urgent unix-message-peek-off")
+)

@@ -12,6 +12,7 @@ from netlab.model.sockets.addresses import address_out, unwritable, wants_addres
 from netlab.model.sockets.arguments import local_name
 from netlab.model.sockets.calls.ancillary import named_by_then
 from netlab.model.sockets.calls.datagrams_connecting import accept_errors, bad_how, shut, unsupported
+from netlab.model.sockets.calls.reserving import after_waiting, before_waiting, reserved, waiting_with_number
 from netlab.model.sockets.ending import ended
 from netlab.model.sockets.messages import opened_for, waiting, waits_never
 from netlab.model.sockets.objects import Address, Socket
@@ -168,9 +169,7 @@ def _accepting(s: Situation) -> Iterable[Outcome]:
         return
     world = world.with_connection(connection, msgspec.structs.replace(world.connections[connection], stage="accepted"))
     flags = _RDWR | (constant("O_NONBLOCK") if s.number("flags") & _NONBLOCK else 0)
-    # The number was taken when the call began, before it waited (__sys_accept4_file() in net/socket.c).
-    reserved = s.note if isinstance(s.note, int) and s.note not in s.process.table else None
-    world, fd = opened_for(world, s.process_name, thing, flags=flags, cloexec=bool(s.number("flags") & _CLOEXEC), fd=reserved)
+    world, fd = opened_for(world, s.process_name, thing, flags=flags, cloexec=bool(s.number("flags") & _CLOEXEC), fd=reserved(s))
     out = address_out(s, address) if wants_address(s) else None
     yield Outcome(
         kind="returns", value=NewDescriptor(fd if s.process.whole else None), world=world, out=out, learn=learning(address)
@@ -185,7 +184,7 @@ def _name_of_peer(world: World, child: Socket) -> Address:
 
 
 def _waiting(s: Situation) -> Iterable[Outcome]:
-    return waiting(s, note=s.note if isinstance(s.note, int) else s.process.lowest_free())
+    return waiting_with_number(s, s.world)
 
 
 def _shut_listener(s: Situation) -> bool:
@@ -260,10 +259,9 @@ OPENING: tuple[Rule, ...] = (
     unmodelled("connect.unix-unknown", unknown, "what stands under a name outside the process's directory is not known",
                kinds=CONNECTED),
     *map(named_by_then, _LATER),
-    *accept_errors("unix", UNIX),
+    *map(before_waiting, accept_errors("unix", UNIX)),
     *(unsupported(call, "unix-dgram", _DATAGRAMS) for call in ("accept", "accept4")),
-    *accept_rules("accept"),
-    *accept_rules("accept4"),
+    *map(after_waiting, (*accept_rules("accept"), *accept_rules("accept4"))),
     fails("shutdown.unix-how", "EINVAL", bad_how, "there is no such direction", "POSIX.1-2024 shutdown() EINVAL", kinds=UNIX),
     fails("shutdown.unix-no-peer-posix", "ENOTCONN", _not_connected, "the socket has no peer", "POSIX.1-2024 shutdown() ENOTCONN",
           kinds=UNIX, profiles=("posix",), unreached=ONLY_POSIX),

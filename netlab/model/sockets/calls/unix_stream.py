@@ -15,6 +15,7 @@ from netlab.model.sockets.messages import (
     RECEIVES,
     SENDS,
     content,
+    sayable,
     size,
     unreadable,
     waiting,
@@ -264,11 +265,12 @@ def _filled(s: Situation, many: int) -> World:
 
 
 ENDS = {"unix-stream": connection_ended}
+_ADDRESSED, _FLAGGED = "unix-named-connected unix-named", "unix-urgent-nothing unix-urgent"
 
 RULES: tuple[Rule, ...] = (
     *(circle_rule(call) for call in (*SENDS, *RECEIVES, "shutdown", "connect")),
     *OPENING,
-    *(rule for call in SENDS for rule in _sending_rules(call)),
+    *(rule for call in SENDS for rule in sayable(call, _sending_rules(call), address=_ADDRESSED, flags=_FLAGGED)),
     *RECEIVING,
     unmodelled("fill.unix-fails", _takes_nothing, "filling a socket that takes nothing is not modelled", kinds=KINDS),
     gives("fill.unix-filled", _filling, "the send buffer is full", "unix(7); SO_SNDBUF in socket(7)", kinds=KINDS),

@@ -16,6 +16,7 @@ from netlab.model.sockets.messages import (
     message_out,
     nothing_received,
     pending_error,
+    sayable,
     size,
     unwritable_to,
     waiting,
@@ -42,10 +43,20 @@ def _not_connected(s: Situation) -> bool:
     return s.socket.state != "ESTABLISHED"
 
 
+def _got(s: Situation) -> tuple[int, bytes | None]:
+    """What a call that blocks has taken so far: how much, and the bytes, None where they are not known."""
+    return s.note if isinstance(s.note, tuple) else (0, b"")
+
+
+def _want(s: Situation) -> int:
+    """How much more there is room for."""
+    return size(s) - _got(s)[0]
+
+
 def _target(s: Situation) -> int:
-    """How many bytes a call that waits wants at least (sock_rcvlowat())."""
+    """How many bytes more a call that waits wants at least (sock_rcvlowat())."""
     wanted = size(s) if s.flag("MSG_WAITALL") else min(given(s.socket, "SOL_SOCKET", "SO_RCVLOWAT", 1), size(s))
-    return max(wanted, 1)
+    return max(wanted, 1) - _got(s)[0]
 
 
 def _urgent(s: Situation) -> bool:
@@ -62,8 +73,8 @@ def _up_to_rights(s: Situation) -> int:
     read = s.incoming.read
     for start, end, _ in s.socket.note.get("rights", ()):
         if end > read:
-            return int(end - read) if size(s) > start - read else size(s)
-    return size(s)
+            return int(end - read) if _want(s) > start - read else _want(s)
+    return _want(s)
 
 
 def _enough(s: Situation) -> bool:
@@ -71,12 +82,12 @@ def _enough(s: Situation) -> bool:
     if not there:
         return size(s) == 0 and s.incoming.queued > 0
     over = s.socket.shut_read or bool(s.socket.error)
-    ends = there >= _up_to_rights(s) and _up_to_rights(s) <= size(s) and _passes(s)
+    ends = there >= _up_to_rights(s) and _up_to_rights(s) <= _want(s) and _passes(s)
     return waits_never(s) or over or there >= _target(s) or ends or s.flag("MSG_PEEK")
 
 
 def _passes(s: Situation) -> bool:
-    return bool(_rights(s, min(_there(s), size(s))))
+    return bool(_rights(s, min(_there(s), _want(s))))
 
 
 def _rights(s: Situation, many: int) -> tuple[int, ...]:
@@ -91,7 +102,8 @@ def _rights(s: Situation, many: int) -> tuple[int, ...]:
 
 def _taken(s: Situation, many: int, *, exact: bool) -> Outcome:
     flow = s.incoming
-    data = flow.data[:many] if exact and flow.data is not None else None
+    before, kept = _got(s)
+    data = kept + flow.data[:many] if exact and flow.data is not None and kept is not None else None
     peeked = s.flag("MSG_PEEK")
     descriptions = _rights(s, many)
     got = received(s, s.world, descriptions, peeked=peeked)
@@ -100,7 +112,7 @@ def _taken(s: Situation, many: int, *, exact: bool) -> Outcome:
     out, learn = message_out(s, data, source=source, control=got.seen, flags=got.flags)
     if not peeked:
         world = _after_reading(s, world, many, flow)
-    return with_name_written(s, Outcome(kind="returns", value=many, out=out, world=world, learn=learn), source)
+    return with_name_written(s, Outcome(kind="returns", value=before + many, out=out, world=world, learn=learn), source)
 
 
 def _sender(s: Situation) -> Address | None:
@@ -130,16 +142,17 @@ def _after_reading(s: Situation, world: World, many: int, flow: Flow) -> World:
 
 def _giving(s: Situation) -> Iterable[Outcome]:
     flow = s.incoming
-    least = min(_there(s), size(s))
-    most = min(size(s), _up_to_rights(s), flow.under_way)
+    least = min(_there(s), _want(s))
+    most = min(_want(s), _up_to_rights(s), flow.under_way)
     if least == most and not (wants_credentials(s) and most > 1):
         yield _taken(s, least, exact=True)
         return
 
     def learn(_: World, seen: Seen) -> World:
-        return _taken(s, max(seen.result, 0), exact=False).world
+        return _taken(s, max(seen.result - before, 0), exact=False).world
 
-    value: Value = Between(1 if wants_credentials(s) or not least else least, most)
+    before = _got(s)[0]
+    value: Value = Between(before + (1 if wants_credentials(s) or not least else least), before + most)
     yield msgspec.structs.replace(_taken(s, most, exact=False), value=value, out=None, learn=learn)
 
 
@@ -148,25 +161,34 @@ def _may_be_there(s: Situation) -> bool | None:
 
 
 def _copies_nowhere(s: Situation) -> bool:
-    return unwritable_to(s, _there(s))
+    return not _got(s)[0] and unwritable_to(s, _there(s))
 
 
 def _ending(s: Situation) -> Iterable[Outcome]:
     got = received(s, s.world, (), peeked=False)
-    out, _ = message_out(s, b"", control=got.seen, flags=got.flags)
-    yield with_name_written(s, Outcome(kind="returns", value=0, out=out, world=s.world))
+    many, data = _got(s)
+    out, _ = message_out(s, data, control=got.seen, flags=got.flags)
+    yield with_name_written(s, Outcome(kind="returns", value=many, out=out, world=s.world))
 
 
 def _ended(s: Situation) -> bool:
-    return s.socket.shut_read
+    return s.socket.shut_read or (bool(s.socket.error) and _got(s)[0] > 0)
+
+
+def _fails_with_error(s: Situation) -> bool:
+    return pending_error(s) and not _got(s)[0]
 
 
 def _waiting_for_all(s: Situation) -> Iterable[Outcome]:
-    """What is there is taken while the call waits for the rest; a time limit gives it."""
-    there = _there(s)
-    for one in waiting(s):
-        if one.kind == "fails" and there:
-            yield msgspec.structs.replace(_taken(s, min(there, size(s)), exact=True), least=one.least)
+    """What is there is taken while the call waits for the rest, and nobody else gets it; a time limit gives it."""
+    flow, there = s.incoming, min(_there(s), _want(s))
+    taken = _taken(s, there, exact=True)
+    many, data = _got(s)
+    known = None if data is None or flow.data is None else data + flow.data[:there]
+    world = _after_reading(s, s.world, there, flow) if there else s.world
+    for one in waiting(s, world, note=(many + there, known)):
+        if one.kind == "fails" and many + there:
+            yield msgspec.structs.replace(taken, least=one.least)
         else:
             yield one
 
@@ -192,7 +214,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         gives(f"{call}.unix-data", _giving, "as much as is there, up to what passes descriptors", f"{posix}; unix(7)", when=_enough,
               kinds=_KINDS),
         gives(f"{call}.unix-may-be-data", _giving, "what a call under way may have sent", posix, when=_may_be_there, kinds=_KINDS),
-        fails(f"{call}.unix-error", "ECONNRESET", pending_error, "the peer went without having read all", f"{posix} ECONNRESET",
+        fails(f"{call}.unix-error", "ECONNRESET", _fails_with_error, "the peer went without having read all", f"{posix} ECONNRESET",
               kinds=_KINDS, gives=error_taken),
         gives(f"{call}.unix-end", _ending, "the peer sends no more, or the socket was shut down", posix, when=_ended,
               kinds=_KINDS),
@@ -203,4 +225,6 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in _receiving_rules(call))
+RECEIVING: tuple[Rule, ...] = tuple(
+    rule for call in RECEIVES for rule in sayable(call, _receiving_rules(call), flags="unix-no-urgent unix-peek-off")
+)

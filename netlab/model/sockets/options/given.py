@@ -190,9 +190,17 @@ def _read_group(value: Given, s: Situation, row: Option) -> Any:
         return Refused("ENODEV", "device", certain=not several, otherwise=UNSURE)
     if not index and not s.host.owns(address) and joins:
         return Refused("ENODEV", "device")
+    if joins and member in joined:
+        return Refused("EADDRINUSE", "joined")
     if joins:
-        return Refused("EADDRINUSE", "joined") if member in joined else (*joined, member)
+        return Refused("ENOBUFS", "joined") if len(joined) >= _most_groups(s) else (*joined, member)
     return tuple(one for one in joined if one != member) if member in joined else Refused("EADDRNOTAVAIL", "device")
+
+
+def _most_groups(s: Situation) -> int:
+    """How many groups a socket can be in: net.ipv4.igmp_max_memberships, 20 where nobody changed it (ip(7))."""
+    written = s.host.sysctls.get("net.ipv4.igmp_max_memberships", "")
+    return int(written) if written.isdigit() else _MOST_GROUPS
 
 
 def _read_sender(value: Given, s: Situation, row: Option) -> Any:
@@ -211,6 +219,7 @@ UNSURE = object()
 """What is kept where the model cannot say: nothing is known of the socket's memberships then."""
 _CLASS_D = 0xE  # RFC 1112 section 4
 _WILDCARD = "0.0.0.0"
+_MOST_GROUPS = 20
 _JOINED = (constant("IPPROTO_IP"), constant("IP_ADD_MEMBERSHIP"))
 
 _READERS = {
