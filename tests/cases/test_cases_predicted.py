@@ -1,4 +1,4 @@
-"""The model of sockets asked about every case: what is true is allowed, what is wrong is not, and hardly anything is not modelled."""
+"""The model is asked about every case: what it knows, that it lets the truth stand, that it lets no mutant stand."""
 
 import pytest
 from cases.case_files import load_cases
