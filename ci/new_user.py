@@ -124,9 +124,9 @@ def follow(begin: Callable[[Path, User], str], keep: bool) -> float:
                 user.do(Command(text=install, status=0, prints="", line=one.line))
             else:
                 user.do(one)
-        report = user.folder / "slow.html"
+        report = user.folder / "answer.html"
         if "<svg" not in report.read_text():
-            raise Hitch("slow.html has no picture")
+            raise Hitch("answer.html has no picture")
         for seconds, text in user.taken:
             print(f"  {seconds:6.1f} s  {text}")
         beside(user)

@@ -1,8 +1,8 @@
 """What the pages of the documents hold: named files, commands in their order, and what commands print.
 
 A file is a block of code whose introduction ends with its name: Save this as `slow.scenario.yaml`. A command is an indented
-line, or one after `$ `; its comment may say "exit status 1". A block of text right after a command is what it prints, numbers aside; `...`
-stands for any lines.
+line, or one after `$ `; its comment may say "exit status 1". A block of text right after a command is what it prints, but for
+numbers; `...` stands for any lines.
 """
 
 import re
@@ -129,4 +129,4 @@ def missing(said: str, printed: str) -> list[str]:
 
 
 def _masked(line: str) -> str:
-    return " ".join(_NUMBER.sub("0", line).split())
+    return " ".join(_NUMBER.sub("0", line.replace("~", " ")).split())

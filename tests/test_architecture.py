@@ -85,6 +85,14 @@ def test_what_a_bundle_is_does_not_know_how_one_is_run() -> None:
         assert not rooms & world, f"{path.relative_to(PACKAGE)} imports {rooms & world}"
 
 
+def test_importing_touches_no_kernel() -> None:
+    readers = {"netlab.observe.strace_parse", "netlab.observe.strace_arguments"}
+    for path in modules("importing"):
+        for name in imports(path) - readers:
+            allowed = {"errors", "notation", "timeline", "importing", ""}
+            assert room_of(name) in allowed, f"{path.relative_to(PACKAGE)} imports {name}"
+
+
 @pytest.mark.parametrize("file", sorted(STANDALONE))
 def test_what_runs_in_a_bare_interpreter_imports_the_standard_library_only(file: str) -> None:
     for name in imports(PACKAGE / file):

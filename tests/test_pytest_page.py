@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+# A pytest of its own, which on a busy machine takes a minute.
+pytestmark = pytest.mark.timeout(400)
 PAGE = Path(__file__).parent.parent / "docs" / "pytest.md"
 
 

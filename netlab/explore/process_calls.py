@@ -35,7 +35,7 @@ def lowly(scene: Scene, draw: Draw) -> None:
     """A child without privilege tries what needs some (EACCES, EPERM)."""
     child = child_of(scene, draw)
     scene.say(child, "seteuid", Number(65534))
-    name, shape = scene.name(), draw.byte() % 9
+    name, shape = scene.name(), draw.byte() % 10
     if shape == 0:
         scene.say(child, "socket", named("AF_INET"), named("SOCK_RAW"), named("IPPROTO_ICMP"), binds=(name,))
     elif shape == 1:
@@ -46,6 +46,8 @@ def lowly(scene: Scene, draw: Draw) -> None:
         scene.say(child, "seteuid", Number(5))
     elif shape == 4:
         scene.say(child, "unshare", named("CLONE_NEWNET"))
+    elif shape == 9:
+        _not_allowed_to(scene, draw, child)
     elif shape == 5:
         own = [guess for guess in scene.guesses if guess.process == child and guess.kind.startswith("unix") and guess.name]
         if own:
@@ -59,6 +61,19 @@ def lowly(scene: Scene, draw: Draw) -> None:
         option = draw.of(("SO_DEBUG", "SO_RCVBUFFORCE", "SO_SNDBUFFORCE", "SO_MARK", "SO_BINDTODEVICE", "SO_PRIORITY"))
         value: Value = Text(b"lo") if option == "SO_BINDTODEVICE" else Number(7)
         scene.say(child, "setsockopt", Name(name), named("SOL_SOCKET"), named(option), value)
+
+
+def _not_allowed_to(scene: Scene, draw: Draw, child: str) -> None:
+    """A UNIX socket of another user, whose file says that nobody else may write to it (unix(7) EACCES)."""
+    kind = draw.of(("unix-dgram", "unix-stream", "unix-dgram"))
+    parent, address = child.partition("/")[0], scene.unix(path=True)
+    server, client = make(scene, parent, "u", kind), make(scene, child, "u", kind)
+    scene.say(parent, "bind", Name(server.name), address)
+    word = draw.of(("connect", "sendto", "sendmsg")) if kind == "unix-dgram" else "connect"
+    if word == "sendmsg":
+        scene.say(child, word, Name(client.name), _SENT, named=(("addr", address),))
+    else:
+        scene.say(child, word, Name(client.name), *((_SENT, Number(0)) if word == "sendto" else ()), address)
 
 
 def dies(scene: Scene, draw: Draw) -> None:

@@ -82,7 +82,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("device", 1, file_calls.device, "open", "read", "write"),
     _kind("pipes", 0.6, file_calls.pipes, "pipe", "pipe2"),
     _kind("fork", 0.25, process_calls.fork, "fork"),
-    _kind("lowly", 0.3, process_calls.lowly, "seteuid"),
+    _kind("lowly", 0.6, process_calls.lowly, "seteuid"),
     _kind("dies", 0.3, process_calls.dies, "exit", "default", "kill", "unshare"),
     _kind("interrupted", 0.2, process_calls.interrupted, "handle", "interrupt"),
     _kind(

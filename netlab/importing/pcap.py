@@ -46,6 +46,11 @@ def from_capture(packets: Sequence[Packet], name: str, file: str, real: Sequence
         playing.play(event)
     playing.finish(events[-1] if events else None)
     left = [f"connection {one.number}: neither side is a real stack" for one in found.connections if one not in playable]
+    left += [
+        f"the pace of connection {one.number}: so much is sent at once that the peer's acknowledgements may come before what they name"
+        for one, both in playable.items()
+        if _is_large(one) and not all(side.real for side in both)
+    ]
     return Imported(
         name=name,
         about=(_about(file, len(packets), found), *who.told),

@@ -1,14 +1,14 @@
 """What captures become: whole scenarios, word by word; and what is said of what cannot be reproduced. No kernel is touched."""
 
+import msgspec
 import pytest
+from segments_written import packets
 
 from netlab.document import Document
 from netlab.errors import SpecError
 from netlab.importing.pcap import from_capture
 from netlab.importing.segments import told
-from netlab.timeline.observations import Packet
 from netlab.topology.load import parse_topology
-from segments_written import packets
 
 OPENING = ("a S 0 mss sack", "b S. 0 ack 1 mss sack", "a . 1 ack 1")
 ASKED = (*OPENING, "a P. 1 ack 1 len 3 of q", "b P. 1 ack 4 len 2 of r", "a . 4 ack 3")
@@ -51,7 +51,7 @@ steps:
   - client: client:1000 > server:80 . seq 1 ack 1 win 512
   - server: a = accept(s)
   # Packet 4: client:1000 sends.
-  - client: client:1000 > server:80 P. seq 1 ack 1 win 512 data "qqq"
+  - client: 'client:1000 > server:80 P. seq 1 ack 1 win 512 data "qqq"'
   # Packet 5: server:80 sends.
   - server: 'recv(a, buf(3), MSG_WAITALL) -> 3 out "qqq"'
   - server: send(a, "rr", MSG_NOSIGNAL) -> 2
@@ -115,13 +115,9 @@ def test_nobody_listens_where_a_connection_was_refused() -> None:
 
 def test_a_long_silence_is_shortened_and_told() -> None:
     early = packets(*WHOLE)
-    late = [one if number < 3 else Packet(**{**fields(one), "time": one.time + 90 * 10**9}) for number, one in enumerate(early)]
+    late = [one if number < 3 else msgspec.structs.replace(one, time=one.time + 90 * 10**9) for number, one in enumerate(early)]
     scenario = from_capture(late, "field", "field.pcap").scenario()
     assert "  # 90.0 s passed here in the capture.\n  - wait: 1000ms\n" in scenario
-
-
-def fields(packet: Packet) -> dict[str, object]:
-    return {name: getattr(packet, name) for name in packet.__struct_fields__}
 
 
 def test_what_begins_in_the_middle_is_told_and_is_no_scenario() -> None:
@@ -136,7 +132,7 @@ def test_an_address_that_the_capture_lacks_is_refused() -> None:
 
 def test_the_same_packet_at_two_places_is_one_and_twice_at_one_place_two() -> None:
     seen = packets(*WHOLE)
-    elsewhere = [Packet(**{**fields(one), "interface": "eth1"}) for one in seen]
+    elsewhere = [msgspec.structs.replace(one, interface="eth1") for one in seen]
     assert len(told([*seen, *elsewhere]).events) == len(seen)
     assert len(told([*seen, seen[3]]).events) == len(seen) + 1
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from labs import netlab, until
+
 from netlab.api import Lab
 from netlab.timeline.headers import decode
 from netlab.timeline.pcapng_read import read
@@ -33,6 +33,14 @@ ENDINGS = {
     "answered": """
   - server: send(a, buf(4000), 0) -> 4000
   - client: recv(c, buf(4000), MSG_WAITALL) -> 4000
+  - client: close(c)
+  - server: recv(a, buf(1)) -> 0
+  - server: close(a)
+  - expect: {packets: [..., "server > client F.", "client > server ."]}
+""",
+    "lost": """
+  - server: send(a, "answer", 0) -> 6
+  - client: recv(c, buf(10)) -> 6
   - client: close(c)
   - server: recv(a, buf(1)) -> 0
   - server: close(a)
@@ -97,11 +105,13 @@ def passes(kind: str, file: Path, *options: str) -> str:
 @pytest.mark.parametrize("real", [None, "10.0.0.1", "both"])
 def test_what_a_run_captured_is_reproduced(ending: str, real: str | None, tmp_path: Path) -> None:
     scenario, capture = tmp_path / "first.scenario.yaml", tmp_path / "field.pcapng"
-    scenario.write_text(HANDSHAKE + ENDINGS[ending].lstrip("\n"))
+    lossy = 'impair: {"server->client": [{match: "P.", nth: 1, action: drop}]}' if ending == "lost" else ""
+    scenario.write_text(lossy + HANDSHAKE + ENDINGS[ending].lstrip("\n"))
     first = netlab("run", scenario, "--pcap", capture)
     assert first.returncode == 0, first.stdout + first.stderr
     text = passes("pcap", capture, *(["--real", real] if real else []))
     assert "question" in text
+    assert ("sends again what nobody acknowledged" in text) == (ending == "lost" and real is None)
 
 
 @contextmanager

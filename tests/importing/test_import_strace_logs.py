@@ -71,11 +71,11 @@ def test_on_a_terminal_the_process_gets_its_number_with_the_second_one() -> None
         line.removeprefix("41 ") if number < 4 else f"[pid {line[:2]}] {line[3:]}"
         for number, line in enumerate(text.split("\n")[1:-1])
     ]
-    fork = lines[3].partition("] ")[2].partition(", child_tidptr")[0]
+    fork = lines[3].partition(", child_tidptr")[0]
     rest = "[pid 41] <... clone resumed>, child_tidptr=0x7f) = 42"
     lines[3:4] = [f"{fork}strace: Process 42 attached", " <unfinished ...>", rest]
     assert [line.partition(" & as")[0] for line in steps("\n".join(lines)).splitlines()[:9]] == [
-        line.partition(" & as")[0] for line in STEPS.replace("Line 13", "Line 14").splitlines()[:9]
+        line.partition(" & as")[0] for line in STEPS.replace("join j6", "join j7").splitlines()[:9]
     ]
 
 

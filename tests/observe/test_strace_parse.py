@@ -59,6 +59,25 @@ def test_a_line_says_who_when_and_what(text: str, line: Line) -> None:
     assert parse_line(text) == line
 
 
+@pytest.mark.parametrize(
+    ("prefix", "tid", "time"),
+    [
+        ("", 0, 0),
+        ("7 ", 7, 0),
+        ("[pid     7] ", 7, 0),
+        ("12:00:01 ", 0, 43_201 * 10**9),
+        ("7     12:00:01.000002 ", 7, 43_201 * 10**9 + 2000),
+        ("[pid 7] 1795258873.000002 ", 7, 1795258873 * 10**9 + 2000),
+        ("     0.000100 ", 0, 100_000),
+        ("7      0.000100 ", 7, 100_000),
+    ],
+)
+def test_other_options_say_less(prefix: str, tid: int, time: int) -> None:
+    expected = Line(tid=tid, program="", time=time, kind="call", name="close", text="3) = 0 <0.000010>")
+    assert parse_line(f"{prefix}close(3) = 0 <0.000010>") == expected
+    assert finished(expected.text)[1].duration == 10_000
+
+
 @pytest.mark.parametrize("text", ["", "strace: attach failed", "7<x> 12.3 close(", "7<x> 1795258873.072281888 gibberish"])
 def test_what_is_no_line_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no line of strace's"):

@@ -2,6 +2,9 @@
 
 import pytest
 
+# Each test starts a pytest, which on a busy machine takes a minute.
+pytestmark = pytest.mark.timeout(400)
+
 OPEN = """
 import dataclasses, socket, subprocess, sys, unittest
 import pytest

@@ -11,7 +11,8 @@ from netlab.report.json import loads
 from netlab.timeline.observations import Packet
 from netlab.timeline.pcapng_read import read
 
-pytestmark = pytest.mark.netns
+# Each test starts a pytest or more, which on a busy machine takes a minute.
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(400)]
 
 WRONG = """\
 # Nobody listens, and so connect() does not succeed.

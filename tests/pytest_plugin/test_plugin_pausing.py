@@ -10,7 +10,8 @@ from pathlib import Path
 import labs
 import pytest
 
-pytestmark = pytest.mark.netns
+# Each test starts a pytest or more, which on a busy machine takes a minute.
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(400)]
 
 TESTS = """
 import pytest

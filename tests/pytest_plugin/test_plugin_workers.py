@@ -9,7 +9,8 @@ from pathlib import Path
 import labs
 import pytest
 
-pytestmark = pytest.mark.netns
+# Each test starts a pytest or more, which on a busy machine takes a minute.
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(400)]
 
 KILLED = """
 import os, signal, subprocess

@@ -107,6 +107,15 @@ def test_ipv6_and_its_fields() -> None:
     assert (answer.version, answer.source, answer.target, answer.ttl, answer.ack) == (6, "fd00::2", "fd00::1", 3, 6)
 
 
+def test_a_timestamp_alone_echoes_the_latest_of_the_host() -> None:
+    connection = opened()
+    assert sent(connection, "S. <TS 7>").options[0] == ("TS", "7/0")
+    stamped = TCP(sport=5000, dport=80, flags="A", seq=HOST + 1, options=[("Timestamp", (55, 7))])
+    connection.hear(decode(bytes(Ether() / IP(src="10.0.0.1", dst="10.0.0.2") / stamped)))
+    assert sent(connection, ". <TS 8>").options[0] == ("TS", "8/55")
+    assert sent(connection, ". <TS 8/3>").options[0] == ("TS", "8/3")
+
+
 def test_options_of_all_kinds() -> None:
     connection = opened()
     answer = sent(connection, ". <nop,nop,TS val 5 ecr 6,sack 11:21,unknown-253 abcd>")

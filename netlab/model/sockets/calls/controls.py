@@ -164,7 +164,8 @@ def _unsent(s: Situation) -> Iterable[Outcome]:
         sent = s.outgoing.sent + (1 if s.outgoing.end else 0)
         return _value(s, _between(0, sent if one.state not in ("SYN-SENT", "SYN-RECEIVED", "CLOSED") else 0))
     peer = s.world.objects.get(one.peer) if one.peer else None
-    idle = one.kind in UNIX and s.outgoing.under_way == 0 and not (isinstance(peer, Socket) and peer.queue)
+    # A datagram counts until its receiver takes it, whether the two are connected or not.
+    idle = one.kind in UNIX and s.outgoing.under_way == 0 and not one.note.get("receivers") and not (isinstance(peer, Socket) and peer.queue)
     return _value(s, Exactly(0) if idle and not one.queue else AtLeast(0))
 
 

@@ -120,6 +120,8 @@ def _datagrams(world: World, number: int, one: Object) -> Bits:
         must |= IN | RDHUP
     if one.shut_read and one.shut_write:
         must |= HUP
+    if one.kind == "raw":
+        may |= IN  # which packets it gets is not modelled
     if any(message.certain for message in one.queue):
         must |= IN
     elif one.queue:

@@ -458,6 +458,6 @@ _FLAGGED = (
 RECEIVING: tuple[Rule, ...] = tuple(
     rule
     for call in RECEIVES
-    for rule in sayable(call, _receiving_rules(call), flags=_FLAGGED)
+    for rule in sayable(call, _receiving_rules(call), flags=f"{_FLAGGED} tcp-woken")
     if call == "read" or not rule.id.endswith(".tcp-reads-nothing")
 )

@@ -36,12 +36,11 @@ _PASSED_ON = frozenset((constant("SOL_SOCKET"), constant(name)) for name in ("SO
 _LOOKUPS = (
     ("no-file", "ENOENT", "nothing has this path"),
     ("no-directory", "ENOTDIR", "the path leads through what is no directory"),
-    ("long-name", "ENAMETOOLONG", "a part of the path is too long"),
     ("forbidden", "EACCES", "the process may not write to the socket's file"),
     ("nobody", "ECONNREFUSED", "no socket is bound to the name"),
     ("type", "EPROTOTYPE", "the socket of this name is of another type"),
 )
-"""What looking a name up may end with, in the order of unix_find_other()."""
+"""What looking a name up may end with, in the order of unix_find_other(). No part of a path of 108 bytes is too long."""
 ONLY_POSIX = "a rule of the profile posix, from which Linux differs"
 
 

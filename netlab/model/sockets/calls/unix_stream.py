@@ -230,7 +230,7 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.unix-no-room", "EAGAIN", _nothing_fits, "the send buffer is full", f"{posix} EAGAIN", kinds=KINDS),
         fails(f"{call}.unix-unreadable", "EFAULT", _unreadable, "the data cannot be read", "send(2) EFAULT", kinds=KINDS),
         gives(f"{call}.unix-peer-shut", broken_pipe, "the peer receives no more", f"{posix} EPIPE", when=_peer_shut, kinds=KINDS,
-              category="signals"),
+              category="signals", unreached="when the peer shut down, this end was shut, too, which is looked at before"),
         gives(f"{call}.unix-sent", _sending, "all of it is taken", posix, when=_fits, kinds=KINDS),
         gives(f"{call}.unix-sent-some", _sending_some, "as much is taken as there is room for", posix, when=_some_fits,
               kinds=KINDS),
