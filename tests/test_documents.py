@@ -51,12 +51,16 @@ WRITES = {"slow.shrunk.yaml": "docs/shrink.md: what shrink wrote on a quiet mach
 """Examples that a command of their page has written: they are validated here, not run."""
 
 TAKEN = {
-    "capture.pcapng": "docs/captures.md and docs/import.md: captures of the reader's own; tests/test_cli_check.py",
+    "capture.pcapng": "docs/captures.md: a capture of the reader's own; tests/test_cli_check.py",
     "capture.pcap": "as above",
 }
 """Files that a reader brings, and where commands on such files are tested."""
 
+ELSEWHERE_WHOLE = {DOCS / "import.md": ROOT / "tests" / "importing" / "test_import_guide.py"}
+"""Pages whose examples are about captures and logs that their own test makes."""
+
 WRITTEN = pages()
+PLAYED = [page for page in WRITTEN if page not in ELSEWHERE_WHOLE]
 NAMES = [str(page.relative_to(ROOT)) for page in WRITTEN]
 
 
@@ -101,7 +105,7 @@ def unknown(text: str) -> list[str]:
 
 @pytest.mark.netns
 @pytest.mark.timeout(900 if PROOF else BUDGET)
-@pytest.mark.parametrize("page", [page for page in WRITTEN if commands(page)], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [page for page in PLAYED if commands(page)], ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     labs = {one.words[one.words.index("--name") + 1] for one in commands(page) if "--name" in one.words}
     step = {"GITHUB_STEP_SUMMARY": str(tmp_path / "step-summary")}
@@ -124,7 +128,7 @@ def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
 
 EXAMPLES = [
     pytest.param(page, one, id=f"{page.relative_to(ROOT)}:{one.line}")
-    for page in WRITTEN
+    for page in PLAYED
     for one in blocks("yaml", page)
     if not any(one.name in command.text for command in commands(page) if one.name and not left_out(command))
 ]
@@ -176,6 +180,12 @@ def test_python_runs(page: Path, example: Block, tmp_path: Path) -> None:
     words = ["pytest", "-q", str(path)] if tests else ["python", "-W", "error", str(path)]
     done = subprocess.run(argv(words), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "" if tests else done.stderr) == (0, ""), f"{page.name}:{example.line}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize(("page", "test"), ELSEWHERE_WHOLE.items())
+def test_a_page_that_is_left_out_has_its_own_test(page: Path, test: Path) -> None:
+    assert page.name in test.read_text()
+    assert "def test_" in test.read_text()
 
 
 def test_the_picture_is_what_netlab_draws(tmp_path: Path) -> None:

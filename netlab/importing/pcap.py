@@ -47,7 +47,7 @@ def from_capture(packets: Sequence[Packet], name: str, file: str, real: Sequence
     playing.finish(events[-1] if events else None)
     left = [f"connection {one.number}: neither side is a real stack" for one in found.connections if one not in playable]
     left += [
-        f"the pace of connection {one.number}: so much is sent at once that the peer's acknowledgements may come before what they name"
+        f"the pace of connection {one.number}: of so much data at once, a peer's acknowledgements may come before what they name"
         for one, both in playable.items()
         if _is_large(one) and not all(side.real for side in both)
     ]

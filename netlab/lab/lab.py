@@ -270,8 +270,8 @@ class Lab:
         self.keeper.hand_over(listener, description)
 
     def lend(self, listener: Socket, description: int) -> None:
-        """Let others in for as long as the lab runs: its keeper serves whoever of its user connects to ``listener``, a bound socket,
-        and shows them the file ``description``. The lab still ends with this process."""
+        """Let others in for as long as the lab runs: its keeper serves whoever of its user connects to ``listener``, a bound
+        socket, and shows them the file ``description``. The lab still ends with this process."""
         for node in self.nodes.values():
             self.keeper_of(node)
         self.keeper.ask("lend", listener.fileno(), description)

@@ -96,7 +96,7 @@ def passes(kind: str, file: Path, *options: str) -> str:
     topology, scenario = (Path(line) for line in done.stdout.split())
     valid = netlab("validate", topology, scenario)
     assert valid.returncode == 0, valid.stderr
-    ran = netlab("run", scenario)
+    ran = netlab("run", scenario, timeout=180)
     assert ran.returncode == 0, scenario.read_text() + ran.stdout + ran.stderr
     return scenario.read_text()
 
@@ -107,7 +107,7 @@ def test_what_a_run_captured_is_reproduced(ending: str, real: str | None, tmp_pa
     scenario, capture = tmp_path / "first.scenario.yaml", tmp_path / "field.pcapng"
     lossy = 'impair: {"server->client": [{match: "P.", nth: 1, action: drop}]}' if ending == "lost" else ""
     scenario.write_text(lossy + HANDSHAKE + ENDINGS[ending].lstrip("\n"))
-    first = netlab("run", scenario, "--pcap", capture)
+    first = netlab("run", scenario, "--pcap", capture, timeout=180)
     assert first.returncode == 0, first.stdout + first.stderr
     text = passes("pcap", capture, *(["--real", real] if real else []))
     assert "question" in text

@@ -14,10 +14,12 @@ FOUND: Mapping[str, tuple[str, str]] = {
         "s = socket(AF_INET, SOCK_DGRAM); setsockopt(s, SOL_SOCKET, SO_BROADCAST, 1); connect(s, 127.255.255.255:9);"
         " setsockopt(s, SOL_SOCKET, SO_BROADCAST, 0); send(s, 'x')", "1"),
     "what MSG_WAITALL has taken nobody else gets": (
-        "(a, b) = socketpair(AF_UNIX, SOCK_STREAM, 0); write(b, 'h'); recv(a, buf(4), MSG_WAITALL) & as j; recv(a, buf(4), MSG_DONTWAIT)",
+        "(a, b) = socketpair(AF_UNIX, SOCK_STREAM, 0); write(b, 'h'); recv(a, buf(4), MSG_WAITALL) & as j;"
+        " recv(a, buf(4), MSG_DONTWAIT)",
         "EAGAIN"),
     "a number that a waiting accept() has taken is no other's": (
-        "s = socket(AF_UNIX, SOCK_STREAM); bind(s, abstract:n); listen(s, 0); a = accept(s) & as j; t = socket(AF_INET, SOCK_DGRAM)",
+        "s = socket(AF_UNIX, SOCK_STREAM); bind(s, abstract:n); listen(s, 0); a = accept(s) & as j;"
+        " t = socket(AF_INET, SOCK_DGRAM)",
         "fd"),
     "nor that of a descriptor that is received": (
         "s = socket(AF_INET, SOCK_STREAM); listen(s, 1); (a, b) = socketpair(AF_UNIX, SOCK_DGRAM, 0); c = accept(s) & as j;"

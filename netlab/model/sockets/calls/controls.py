@@ -165,7 +165,12 @@ def _unsent(s: Situation) -> Iterable[Outcome]:
         return _value(s, _between(0, sent if one.state not in ("SYN-SENT", "SYN-RECEIVED", "CLOSED") else 0))
     peer = s.world.objects.get(one.peer) if one.peer else None
     # A datagram counts until its receiver takes it, whether the two are connected or not.
-    idle = one.kind in UNIX and s.outgoing.under_way == 0 and not one.note.get("receivers") and not (isinstance(peer, Socket) and peer.queue)
+    idle = (
+        one.kind in UNIX
+        and s.outgoing.under_way == 0
+        and not one.note.get("receivers")
+        and not (isinstance(peer, Socket) and peer.queue)
+    )
     return _value(s, Exactly(0) if idle and not one.queue else AtLeast(0))
 
 
