@@ -172,8 +172,8 @@ _UNIX = (
     ' TO($c, "x", 0, $U)',
     "@NAMED; $c = socket(AF_UNIX, SOCK_STREAM, 0); connect($c, $U); $d = socket(AF_UNIX, SOCK_SEQPACKET, 0); connect($d, $U)",
     '@SERVED; $c = socket(AF_UNIX, SOCK_DGRAM, 0); TO($c, "x", 0, $U); connect($c, $U)',
-    '$c = socket(AF_UNIX, SOCK_DGRAM, 0); TO($c, "x", 0, <unix:/dev/null/in|unix:nothing-here|$U|unix:/dev/null>)',
-    "$c = socket(AF_UNIX, <SOCK_DGRAM|SOCK_STREAM>, 0); connect($c, <unix:/dev/null/in|unix:nothing-here|$U|unix:/dev/null>)",
+    '$c = socket(AF_UNIX, SOCK_DGRAM, 0); TO($c, "x", 0, <unix:/dev/null/inside|unix:nothing-here|$U>)',
+    "$c = socket(AF_UNIX, <SOCK_DGRAM|SOCK_STREAM>, 0); connect($c, <unix:/dev/null/inside|unix:nothing-here|$U>)",
     '$c = socket(AF_UNIX, SOCK_DGRAM, 0); TO($c, "x", 0, <127.0.0.1:9|family7>)',
     "@SERVED; shutdown($l, SHUT_RDWR); accept<($l)|4($l, NONE, 0, 0)>",
     "@SERVED; connect($l, $U)",
@@ -236,7 +236,7 @@ _FILES = (
     'mkfile("$D"); <chmod("$D/", 384)|unlink("$D/")|access("$D/", 0)|$f = open("$D/", O_RDWR)|open("$D/x", O_RDWR)>',
     '<mkfile("$D/")|open("$D/", O_RDWR+O_CREAT)|mkfile("$D/x")|unlink("$D/x")>',
     '$s = socket(AF_UNIX, SOCK_STREAM, 0); bind($s, unix:$D); <$f = open("$D", O_RDWR)|mkfile("$D")|access("$D", 4)>',
-    "$s = socket(AF_UNIX, SOCK_STREAM, 0); bind($s, <unix:$D/|unix:/dev/null/x|unix:$D/y|unix:$D/x>)",
+    "$s = socket(AF_UNIX, SOCK_STREAM, 0); bind($s, <unix:$D/|unix:/dev/null/inside|unix:$D/y|unix:$D/x>)",
     '<unlink|mkfile>("' + "x" * 300 + '")',
     '<chmod("' + "x" * 300 + '", 384)|access("' + "x" * 300 + '", 0)|chmod(BADPTR, 384)|access(NULL, 0)>',
     "setrlimit(RLIMIT_NOFILE, 5, 1024); $u = socket(AF_INET, SOCK_DGRAM, 0); $v = socket(AF_INET, <SOCK_DGRAM|SOCK_STREAM>, 0);"
@@ -263,7 +263,7 @@ _MORE = (
     'mkfile("$D"); $c = socket(AF_UNIX, SOCK_DGRAM, 0); TO($c, "x", 0, unix:$D/x); connect($c, unix:$D/x)',
     'mkfile("$D"); $c = socket(AF_UNIX, SOCK_STREAM, 0); connect($c, unix:$D/x)',
     "$r = socket(AF_INET6, SOCK_RAW, 253); setsockopt($r, IPPROTO_IPV6, IPV6_V6ONLY, 1); connect($r, [::ffff:127.0.0.1]:0)",
-    "$r = socket(AF_INET6, SOCK_RAW, 253); bind($r, abstract:" + "a" * 30 + ")",
+    "$r = socket(AF_INET6, SOCK_RAW, 253); bind($r, abstract:$D" + "a" * 30 + ")",
     "@UDP; $e = epoll_create1(0); epoll_ctl($e, EPOLL_CTL_ADD, $u, EPOLLOUT); epoll_wait($e, BADPTR, 1, 0)",
     "$l = socket(AF_INET, SOCK_STREAM, 0); listen($l, 1); $a = accept($l); $x = <dup2($l, 4)|dup2($l, 5)|dup3($l, 4, 0)>",
     "@STREAMS; setsockopt($a, SOL_SOCKET, SO_SNDBUF, 1); send($a, buf(500000)); RECV($b, buf(300000), MSG_DONTWAIT);"
