@@ -53,7 +53,8 @@ def forget(world: World, pending: Pending, seen: Seen) -> World:
     for received, word in zip_longest(_passed(seen), words):
         if received is not None:
             world = _given(world, pending, received, why, word or "")
-    if signature is not None and signature.returns == "fd" and seen.result >= 0 and not seen.partial:
+    duplicates = pending.call.name == "fcntl" and bool(pending.call.binds)
+    if signature is not None and (signature.returns == "fd" or duplicates) and seen.result >= 0 and not seen.partial:
         world = _given(world, pending, seen.result, why)
     elif pending.call.binds:
         for name in pending.call.binds:

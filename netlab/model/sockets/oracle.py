@@ -137,7 +137,7 @@ class Oracle:
                 continue
             if found is None:
                 unknown = True
-                after.append(world)
+                after.append(_perhaps_with_number(world, pending))
                 continue
             for one in found:
                 if one.outcome.kind == "blocks":
@@ -331,6 +331,13 @@ def _entered(world: World, number: int, pending: Pending, answer: Allowed | None
             world.descriptions[held] = msgspec.structs.replace(old, references=old.references + 1)
     world.pending[number] = msgspec.structs.replace(pending, entered=True, answer=answer, note=note, held=held)
     return world
+
+
+def _perhaps_with_number(world: World, pending: Pending) -> World:
+    """A call that waits though the model does not know why: accept() has taken a number by then, and which is not known."""
+    owner = world.processes[pending.process]
+    taken = pending.call.name.startswith("accept")
+    return world.with_process(pending.process, msgspec.structs.replace(owner, whole=False)) if taken else world
 
 
 def _let_go(world: World, held: int) -> World:

@@ -59,7 +59,8 @@ def _foreign(s: Situation) -> bool:
 
 
 def _listens(s: Situation) -> bool:
-    return s.socket.state == "LISTEN"
+    # A UNIX listener tells how much it has not sent: nothing (unix_outq_len()).
+    return s.socket.state == "LISTEN" and (s.kind == "tcp" or _request(s) == _READ)
 
 
 def _device(s: Situation) -> bool:

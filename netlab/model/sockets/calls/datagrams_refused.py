@@ -136,7 +136,7 @@ def free4(s: Situation) -> bool:
 def short4(s: Situation) -> bool:
     """Whether the address is too short for IPv4."""
     # A mapped address was made one of IPv4 by now, of the right length.
-    return free4(s) and named(s) and named_family(s) != INET6 and length_in(s) < _SHORT4
+    return free4(s) and named(s) and (not inet6(s) or named_family(s) != INET6) and length_in(s) < _SHORT4
 
 
 def family4(s: Situation) -> bool:

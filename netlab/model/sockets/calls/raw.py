@@ -16,13 +16,15 @@ from netlab.model.sockets.calls.datagrams_connecting import (
     from_somewhere,
     group_unknown,
     inet6,
+    leaves_loopback,
     shutdown_rules,
     unsupported,
 )
 from netlab.model.sockets.calls.datagrams_received import receiving
 from netlab.model.sockets.calls.datagrams_refused import named
 from netlab.model.sockets.messages import RECEIVES, SENDS, sayable, size, unreadable
-from netlab.model.sockets.objects import Socket
+from netlab.model.sockets.objects import Object, Socket, Unknown
+from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.ports import is_mapped, plain
 from netlab.model.sockets.routes import destination, is_broadcast, is_group, is_link_local, reached
@@ -33,6 +35,7 @@ from netlab.notation.constants import constant
 _KINDS = ("raw",)
 _RAW4, _RAW6 = "raw_sendmsg() in net/ipv4/raw.c", "rawv6_sendmsg() in net/ipv6/raw.c"
 _HEADER = 20
+_TYPE_AND_CODE = 2
 _OVERFLOW = 0xFFFF
 _RAW, _ICMP = constant("IPPROTO_RAW"), (constant("IPPROTO_ICMP"), constant("IPPROTO_ICMPV6"))
 _UNSPEC = constant("AF_UNSPEC")
@@ -105,6 +108,14 @@ def _unreachable(s: Situation) -> bool:
     return not is_broadcast(s.host, host) and not reached(s.host, host)
 
 
+def _from_loopback(s: Situation) -> bool:
+    return leaves_loopback(s, _host(s))
+
+
+def _no_header(s: Situation) -> bool:
+    return _answered(s) and size(s) < _TYPE_AND_CODE
+
+
 def _broadcast(s: Situation) -> bool:
     return is_broadcast(s.host, _host(s)) and not s.socket.options.get(_BROADCAST)
 
@@ -128,7 +139,11 @@ def _others(s: Situation) -> bool:
 
 
 def _sending(s: Situation) -> Iterable[Outcome]:
-    one = msgspec.structs.replace(s.socket, note={**s.socket.note, "sent": True})
+    one: Object = msgspec.structs.replace(s.socket, note={**s.socket.note, "sent": True})
+    asked = given(s.socket, "IPPROTO_IP", "IP_RECVERR") or given(s.socket, "IPPROTO_IPV6", "IPV6_RECVERR")
+    # On one's own host this socket takes the packet, so nobody complains of the protocol.
+    if (s.socket.state == "ESTABLISHED" or asked) and not s.host.owns(_host(s)):
+        one = Unknown(why="what ICMP says of a raw socket's packets is not modelled")
     yield Outcome(kind="returns", value=size(s), world=s.world.with_object(s.socket_id, one))
 
 
@@ -146,7 +161,11 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         refused("port", "EINVAL", _port_is_no_protocol, "the port is neither 0 nor the protocol", _RAW6),
         refused("nowhere", "EDESTADDRREQ", _nowhere, "nobody said where to", f"{posix} EDESTADDRREQ"),
         unmodelled(f"{call}.raw-hard", _hard, "groups, own headers and control messages are not modelled", kinds=_KINDS),
+        refused("no-header", "EFAULT", _no_header, "the type and code of ICMP are read first, and are not there",
+                "raw_probe_proto_opt() in net/ipv4/raw.c"),
         refused("unreachable", "ENETUNREACH", _unreachable, "there is no route", f"{posix} ENETUNREACH"),
+        refused("from-loopback", "EINVAL", _from_loopback, "from the loopback's address nothing leaves the host",
+                "__mkroute_output() in net/ipv4/route.c"),
         refused("broadcast", "EACCES", _broadcast, "a broadcast needs SO_BROADCAST", "raw(7) EACCES"),
         refused("does-not-fit", "EMSGSIZE", _does_not_fit, "no packet is longer: over IPv4 with its header, over IPv6 without",
                 "raw(7) EMSGSIZE; RFC 791; RFC 8200 3; __ip6_append_data() in net/ipv6/ip6_output.c"),
@@ -172,7 +191,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
 
 _NEVER = ("connect.raw-only-v6", "connect.raw-from-mapped")
 """A raw socket of IPv6 takes no address of IPv4, neither to connect to nor to bind to."""
-_ADDRESSED = "raw-short raw-family raw-port raw-unreachable"
+_ADDRESSED = "raw-short raw-family raw-port raw-unreachable raw-from-loopback"
 RULES: tuple[Rule, ...] = (
     *(rule for call in SENDS for rule in sayable(call, _sending_rules(call), address=_ADDRESSED, flags="raw-urgent")),
     *(rule for call in RECEIVES for rule in sayable(call, _receiving_rules(call), flags="raw-urgent")),
