@@ -56,7 +56,7 @@ def forget(world: World, pending: Pending, seen: Seen) -> World:
     duplicates = pending.call.name == "fcntl" and bool(pending.call.binds)
     if signature is not None and (signature.returns == "fd" or duplicates) and seen.result >= 0 and not seen.partial:
         world = _given(world, pending, seen.result, why)
-    elif pending.call.binds:
+    elif pending.call.name not in ("addr", "unused_port"):  # their names are no descriptors
         for name in pending.call.binds:
             world = _given(world, pending, world.processes[pending.process].lowest_free(), why, name)
     return world

@@ -113,7 +113,7 @@ def _from_loopback(s: Situation) -> bool:
 
 
 def _no_header(s: Situation) -> bool:
-    return _answered(s) and size(s) < _TYPE_AND_CODE
+    return s.socket.protocol == _ICMP[inet6(s)] and size(s) < _TYPE_AND_CODE
 
 
 def _broadcast(s: Situation) -> bool:
