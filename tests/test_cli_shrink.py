@@ -93,6 +93,7 @@ def told(process: "subprocess.Popen[str]", beginning: str) -> list[str]:
 
 @netns
 @pytest.mark.timeout(600)  # some forty runs
+@pytest.mark.proof
 def test_a_failure_shrinks_to_the_packet_that_matters(tmp_path: Path) -> None:
     made = bundled(tmp_path)
     found = invoke("shrink", made)
@@ -205,7 +206,7 @@ def test_the_guides_example_fails_and_so_does_what_it_shrank_to(tmp_path: Path, 
     page = GUIDE.read_text()
     for name, piece in zip(("slow.scenario.yaml", "slow.shrunk.yaml"), page.split("```yaml\n")[1:], strict=True):
         Path(name).write_text(piece.partition("```")[0])
-    commands = [line.split()[1:] for line in page.splitlines() if line.startswith("    netlab-ns ")]
+    commands = [line.split("#")[0].split()[1:] for line in page.splitlines() if line.startswith("    netlab-ns ")]
     assert [words[0] for words in commands] == ["run", "shrink"]
     ran = invoke(*commands[0])
     assert ran.exit_code == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from _pytest.mark.structures import ParameterSet
 from documents import DOCS, ROOT, Block, Command, blocks, commands, inline, missing, pages, parsed
 
 from netlab.cli import cli
@@ -103,9 +104,18 @@ def unknown(text: str) -> list[str]:
     return [f"no option {word}" for word in own if word.startswith("--") and word.split("=")[0] not in known]
 
 
+FIRST_READ = frozenset({"README.md", "docs/tutorial.md", "docs/oracle.md", "docs/pytest.md", "docs/captures.md"})
+"""The pages whose commands are run by make test; those of all are by make proof."""
+
+
+def _in_time(page: Path) -> ParameterSet:
+    name = str(page.relative_to(ROOT))
+    return pytest.param(page, id=name, marks=[] if name in FIRST_READ else [pytest.mark.proof])
+
+
 @pytest.mark.netns
 @pytest.mark.timeout(900 if PROOF else BUDGET)
-@pytest.mark.parametrize("page", [page for page in PLAYED if commands(page)], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [_in_time(page) for page in PLAYED if commands(page)])
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     labs = {one.words[one.words.index("--name") + 1] for one in commands(page) if "--name" in one.words}
     step = {"GITHUB_STEP_SUMMARY": str(tmp_path / "step-summary")}

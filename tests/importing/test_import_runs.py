@@ -102,7 +102,9 @@ def passes(kind: str, file: Path, *options: str) -> str:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("real", [None, "10.0.0.1", "both"])
+@pytest.mark.parametrize(
+    "real", [None, pytest.param("10.0.0.1", marks=pytest.mark.proof), pytest.param("both", marks=pytest.mark.proof)]
+)
 def test_what_a_run_captured_is_reproduced(ending: str, real: str | None, tmp_path: Path) -> None:
     scenario, capture = tmp_path / "first.scenario.yaml", tmp_path / "field.pcapng"
     lossy = 'impair: {"server->client": [{match: "P.", nth: 1, action: drop}]}' if ending == "lost" else ""

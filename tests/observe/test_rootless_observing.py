@@ -11,6 +11,7 @@ import pytest
 
 TESTS = Path(__file__).parent.parent
 pytestmark = [
+    pytest.mark.proof,
     pytest.mark.netns,
     pytest.mark.timeout(300),
     pytest.mark.skipif(os.geteuid() != 0, reason="all tests run without root here"),

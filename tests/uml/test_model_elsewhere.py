@@ -1,6 +1,9 @@
 """The documented model is played on another kernel too, calls that block and a peer driven by hand included."""
 
+import pytest
 from uml.guest import Guest
+
+pytestmark = pytest.mark.proof
 
 SCRIPT = """
 import json

@@ -1,6 +1,9 @@
 """netem does to packets what a shape says, on a kernel that has it."""
 
+import pytest
 from uml.guest import Guest
+
+pytestmark = pytest.mark.proof
 
 IMPORTS = """
 import json, time

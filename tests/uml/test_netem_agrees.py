@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from uml.guest import Guest
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.proof]
 
 # of 600 packets with a chance of 0.3: 180, by six standard deviations (11.2) more or less
 SOME = range(112, 248)

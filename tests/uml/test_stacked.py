@@ -1,6 +1,9 @@
 """VLAN devices that are down or in a VRF, on a kernel that has them."""
 
+import pytest
 from uml.guest import Guest
+
+pytestmark = pytest.mark.proof
 
 
 def test_a_vlan_on_a_trunk_that_is_down(guest: Guest) -> None:

@@ -43,9 +43,11 @@ def _syn(world: World, number: int, connection: Connection) -> Iterator[Event]:
         return
     host = world.owner(plain_host(client.remote), client.host)
     if not host:
-        after = world.copy()
-        put(after, connection.ends[0], finished(client, "EHOSTUNREACH"))
-        yield False, (after,)
+        # Nobody answers for the address (ARP gives up), or a router on the way says that it knows none to its network.
+        for error in ("EHOSTUNREACH", "ENETUNREACH"):
+            after = world.copy()
+            put(after, connection.ends[0], finished(client, error))
+            yield False, (after,)
         return
     found = listeners(world, host, client.remote)
     if not found:

@@ -18,7 +18,13 @@ from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 
 KINDS = ("tcp",)
-ERRORS = {"ECONNREFUSED": "", "ECONNRESET": "", "EPIPE": "", "EHOSTUNREACH": "ARP gives up after seconds only"}
+ERRORS = {
+    "ECONNREFUSED": "",
+    "ECONNRESET": "",
+    "EPIPE": "",
+    "EHOSTUNREACH": "ARP gives up after seconds only",
+    "ENETUNREACH": "a router tells, and there is none between two hosts on one wire",
+}
 """Errors that may be pending on a TCP socket (tcp(7), ip(7)), and why no trial comes to one."""
 
 _SOURCE = "tcp_sendmsg_locked() in net/ipv4/tcp.c"
