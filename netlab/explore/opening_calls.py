@@ -147,5 +147,5 @@ def accepting(scene: Scene, draw: Draw) -> None:
         scene.say(process, "accept", target(guess), *arguments, binds=(name,))
     if isinstance(guess, Guess) and guess.accepting:
         made = guess.accepting.pop(0)
-        made.name = name
+        made.process, made.name = process, name
         scene.add(made)

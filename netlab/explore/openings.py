@@ -79,7 +79,7 @@ def accept(scene: Scene, draw: Draw, server: Guess, *, name: bool = False) -> No
         waits = "SOCK_NONBLOCK" not in flags
         scene.say(server.process, "accept4", *arguments, named(*flags), binds=(word,))
     made = server.accepting.pop(0) if server.accepting else Guess(server.process, "", server.kind, server.family, "connected")
-    made.name, made.waits = word, waits
+    made.process, made.name, made.waits = server.process, word, waits
     scene.add(made)
 
 

@@ -6,7 +6,9 @@ nothing. Its own descriptors lie at 500 and above. Messages are msgpack after a 
 """
 
 import array
+import contextlib
 import ctypes
+import fcntl
 import mmap
 import os
 import resource
@@ -103,8 +105,13 @@ class TrialAgent:
         self.answer(control, (result, number, [argument.read_back() for argument in arguments], before, after))
 
     def reset(self, control: socket.socket) -> None:
-        """Close all descriptors of the sequence that is over, and put back the limit and the mask that it may have changed."""
+        """Close all descriptors of the sequence that is over, and put back what it may have changed: the limit, the mask, the flags
+        of the descriptors that stay."""
         os.umask(MASK)
+        for standard in range(3):
+            with contextlib.suppress(OSError):  # a sequence may have closed it
+                fcntl.fcntl(standard, fcntl.F_SETFL, 0)
+                fcntl.fcntl(standard, fcntl.F_SETFD, 0)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(hard, FILES)))
         os.closerange(3, FIRST_OWN_DESCRIPTOR)

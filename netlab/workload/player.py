@@ -155,11 +155,12 @@ class Player:
         actor = self._free_actor(step.process)
         try:
             refused = self._refusals.next(step.process, call.name)
+            moment = time.time_ns()
             number = process.begin(
                 encoded.call, encoded.args, encoded.width, actor, refused, in_child=encoded.in_child, delay=encoded.delay
             )
             if call.name == "after":
-                return self._later(step, index, identity, number, actor)
+                return self._later(step, index, identity, number, actor, moment)
             began = process.started(number)
             self._tell(step.host, step.process, identity, call.name, step.text, index, began)
             self._busy.setdefault(step.process, set()).add(actor)
@@ -177,11 +178,10 @@ class Player:
         self._returned(job, reply)
         return True
 
-    def _later(self, step: CallStep, index: int, identity: int, number: int, actor: str) -> bool:
+    def _later(self, step: CallStep, index: int, identity: int, number: int, actor: str, moment: int) -> bool:
         """A step that has a call made later is over at once; what is made then is a call of its own."""
         inner = step.what.call.inner
         assert inner is not None
-        moment = time.time_ns()
         self._tell(step.host, step.process, identity, "after", step.text, index, moment)
         self._record(
             CallReturned(time=moment, host=step.host, id=identity, process=step.process, call="after", result=0, began=moment)

@@ -25,7 +25,7 @@ def forget(world: World, pending: Pending, seen: Seen) -> World:
     """The call's object becomes unknown, unless the call failed (a call that fails changes nothing); its results become unknown
     things under their numbers, where it succeeded."""
     name = pending.call.name
-    if seen.errno and not (name == "connect" or (name in _REACH_OTHERS and seen.errno in _CHANGE)):
+    if seen.errno and name != "connect" and seen.errno not in _CHANGE:
         return world
     signature = SIGNATURES.get(name)
     arguments = read_arguments(pending.call, world, pending.process) if signature is not None else {}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 FOUND: Mapping[str, tuple[str, str]] = {
     "raw IPv6 looks at the length last": ("s = socket(AF_INET6, SOCK_RAW, 253); send(s, buf(70000), MSG_OOB)", "EOPNOTSUPP"),
     "raw IPv6 looks for a peer before the length": ("s = socket(AF_INET6, SOCK_RAW, 253); send(s, buf(70000))", "EDESTADDRREQ"),
+    "raw, to an address of no length": ("s = socket(AF_INET, SOCK_RAW, 253); sendto(s, 'x', 0, 127.0.0.1:0, 0)", "EDESTADDRREQ"),
     "raw, to all, without a route": ("s = socket(AF_INET, SOCK_RAW, 253); sendto(s, 'x', 0, 255.255.255.255:0)", "ENETUNREACH"),
     "connect() reads the address before it looks for a socket": ("f = open('/dev/null', O_RDWR); connect(f, NULL, 16)", "EFAULT"),
     "connect() looks at the length before, too": ("f = open('/dev/null', O_RDWR); connect(f, 127.0.0.1:9, 200)", "EINVAL"),

@@ -51,16 +51,21 @@ def _too_long(s: Situation) -> bool:
     return not inet6(s) and size(s) > _OVERFLOW
 
 
+def _named(s: Situation) -> bool:
+    """An address of no length at all is none to IPv4: raw_sendmsg() looks at msg_namelen, rawv6_sendmsg() at the pointer."""
+    return named(s) and (inet6(s) or length_in(s) > 0)
+
+
 def _urgent(s: Situation) -> bool:
     return s.flag("MSG_OOB")
 
 
 def _short(s: Situation) -> bool:
-    return named(s) and length_in(s) < (24 if inet6(s) else 16)
+    return _named(s) and length_in(s) < (24 if inet6(s) else 16)
 
 
 def _family(s: Situation) -> bool:
-    if not named(s):
+    if not _named(s):
         return False
     family = address_in(s).family
     return family not in (0, INET6 if inet6(s) else INET)
@@ -68,15 +73,15 @@ def _family(s: Situation) -> bool:
 
 def _port_is_no_protocol(s: Situation) -> bool:
     """sin6_port may say the protocol, and no other."""
-    return inet6(s) and named(s) and address_in(s).port not in (0, s.socket.protocol)
+    return inet6(s) and _named(s) and address_in(s).port not in (0, s.socket.protocol)
 
 
 def _nowhere(s: Situation) -> bool:
-    return not named(s) and s.socket.state != "ESTABLISHED"
+    return not _named(s) and s.socket.state != "ESTABLISHED"
 
 
 def _host(s: Situation) -> str:
-    if named(s):
+    if _named(s):
         return destination(plain(address_in(s).host))
     remote = s.socket.remote
     assert remote is not None
@@ -93,7 +98,7 @@ def _hard(s: Situation) -> bool:
     host = _host(s)
     if host == EVERYBODY and group_unknown(s, host):
         return True
-    mapped = inet6(s) and named(s) and is_mapped(address_in(s).host)
+    mapped = inet6(s) and _named(s) and is_mapped(address_in(s).host)
     return options or own or mapped or s.args.get("control") is not None or is_group(host) or is_link_local(host)
 
 

@@ -179,6 +179,17 @@ def _goes_on(s: Situation) -> bool:
     return s.resumed and isinstance(s.note, tuple)
 
 
+def _another_waits(s: Situation) -> bool:
+    """Whether another send on the same socket waits for room."""
+    if s.resumed:
+        return False
+    for pending in s.world.pending.values():
+        description = s.world.descriptions.get(pending.held)
+        if pending.entered and description is not None and description.object == s.socket_id and pending.call.name in SENDS:
+            return True
+    return False
+
+
 def _going_on(s: Situation) -> Iterable[Outcome]:
     """A send that waited goes on: with the first reading it may have room for all; when nobody reads any more, it ends."""
     start, many = s.note
@@ -186,6 +197,9 @@ def _going_on(s: Situation) -> Iterable[Outcome]:
     peer = s.world.objects.get(s.socket.peer)
     if s.socket.shut_write or not isinstance(peer, Socket) or peer.shut_read:
         yield Outcome(kind="returns", value=Between(1, many), world=s.world)
+        if s.socket.error:  # the peer went with data unread: sock_alloc_send_pskb() looks at the error first
+            cleared = msgspec.structs.replace(s.socket, error="")
+            yield Outcome(kind="fails", errno=s.socket.error, world=s.world.with_object(s.socket_id, cleared))
         yield from broken_pipe(s)
         return
     least, _ = under_way(s.world, s.socket_id, s.socket)
@@ -222,6 +236,8 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.unix-named", "EOPNOTSUPP", names_peer, "streams are not sent to by address", f"unix(7); {_SEND}",
               kinds=KINDS),
         fails(f"{call}.unix-unconnected", "ENOTCONN", _unconnected, "the socket has no peer", f"{posix} ENOTCONN", kinds=KINDS),
+        unmodelled(f"{call}.unix-another-waits", _another_waits, "which of two sends that wait gets the room is not modelled",
+                   kinds=KINDS),
         unmodelled(f"{call}.unix-urgent", _urgent, "urgent data of UNIX streams is not modelled", kinds=KINDS),
         gives(f"{call}.unix-shut", broken_pipe, "the socket was shut down for sending, or its peer is gone", f"{posix} EPIPE",
               when=_shut, kinds=KINDS, category="signals"),
