@@ -208,6 +208,7 @@ def test_the_picture_is_what_netlab_draws(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.proof
 def test_the_documents_are_built(tmp_path: Path) -> None:
     """Warnings are errors: every link between pages leads somewhere, every page is in a table of contents."""
     pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install -e '.[docs]'")

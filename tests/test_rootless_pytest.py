@@ -35,6 +35,7 @@ steps:
 
 
 @pytest.mark.netns
+@pytest.mark.proof
 def test_fixture_and_scenarios_under_xdist() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -200,6 +200,7 @@ def _datagrams(file: Path) -> list[bytes]:
 
 @needs("strace")
 @pytest.mark.parametrize("options", [["-f"], ["-f", "-tt", "-T", "-y"], ["-f", "-ttt", "-yy"], ["-f", "-r"]], ids=" ".join)
+@pytest.mark.proof
 def test_what_strace_logged_of_a_server_and_its_forked_client_is_reproduced(options: list[str], tmp_path: Path) -> None:
     log = tmp_path / "field.log"
     with Lab.load("one-host") as lab:

@@ -169,6 +169,7 @@ for lab in labs:
         for which, process in enumerate(processes):
             assert told(process) == [[f"{which} {number}" for number in range(5)], ["server\n"] * 5]
 
+    @pytest.mark.proof
     def test_workers_of_pytest(self, tmp_path: Path) -> None:
         (tmp_path / "test_labs.py").write_text(
             "import pytest\n\n"

@@ -10,7 +10,7 @@ from netlab.run import RunOptions, run_scenario
 from netlab.scenario.load import load_scenarios
 from netlab.timeline.observations import Decision
 
-pytestmark = [pytest.mark.netns, pytest.mark.skipif(bool(lacking()), reason=lacking())]
+pytestmark = [pytest.mark.proof, pytest.mark.netns, pytest.mark.skipif(bool(lacking()), reason=lacking())]
 
 SYMPTOMS = {
     "greeting": ("return", "the program was still running when its time was over"),

@@ -166,6 +166,7 @@ def test_whose_packets_are_written(pytester: pytest.Pytester, which: str, passes
         told.stdout.fnmatch_lines([f"packets of 1 test that did not fail: below {there}/test_passes"])
 
 
+@pytest.mark.proof
 def test_a_capture_that_nobody_asked_for_ends_when_it_is_much(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

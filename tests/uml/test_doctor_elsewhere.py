@@ -1,8 +1,10 @@
 """What doctor says of a kernel that has other things than most: it loads its modules when they are tried."""
 
+import pytest
 from uml.guest import Guest
 
 
+@pytest.mark.proof
 def test_doctor_finds_what_this_kernel_has_and_lacks(guest: Guest) -> None:
     script = """
 import json

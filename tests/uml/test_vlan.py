@@ -23,6 +23,8 @@ EXPECTED = {
     "see a frame of a10 with the tag 20": [],
 }
 
+pytestmark = pytest.mark.proof
+
 
 def test_what_is_planned() -> None:
     planned = plan(load_topology(SHIPPED / "vlan.yaml"))

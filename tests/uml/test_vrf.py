@@ -29,6 +29,8 @@ EXPECTED = {
     for family in (4, 6)
 }
 
+pytestmark = pytest.mark.proof
+
 
 def test_what_is_planned() -> None:
     router = plan(load_topology(SHIPPED / "vrf.yaml")).node("router")

@@ -12,7 +12,7 @@ from results import EVERYTHING, result
 
 from netlab.report.html import dumps
 
-pytestmark = pytest.mark.skipif(not FOUND, reason=MISSING)
+pytestmark = [pytest.mark.proof, pytest.mark.skipif(not FOUND, reason=MISSING)]
 
 PAGES = {
     "all kinds": all_kinds(),
