@@ -4,12 +4,12 @@ It feeds the oracle (netlab.model.sockets) with the calls as they began and retu
 does not look at. A call that the model does not know is not judged, and the verdict says how many those are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from netlab.check.verdicts import Mismatch, Verdict
-from netlab.model.sockets.beginning import first_world, with_process
+from netlab.model.sockets.beginning import first_world
 from netlab.model.sockets.oracle import Inconsistency, Oracle
 from netlab.model.sockets.outcomes import Seen
 from netlab.notation.calls import Call
@@ -103,9 +103,6 @@ class _Following:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         world = first_world(scenario, certain=False)
-        for name, host in _processes(scenario):
-            if name not in world.processes and host in world.hosts and "/" not in name:
-                world = with_process(world, name, host)
         for name, process in world.processes.items():
             world = world.with_process(name, msgspec.structs.replace(process, others_from=_OTHERS_FROM))
         self._oracle = Oracle(world)
@@ -162,12 +159,6 @@ class _Following:
         said = parse_step(seen.text.partition(": ")[2])  # what after() has made later is written so
         call = getattr(said, "call", None)
         return call if isinstance(call, Call) else None
-
-
-def _processes(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    for step in scenario.steps:
-        if isinstance(step, CallStep):
-            yield step.process, step.host
 
 
 def _gave(wrong: Inconsistency) -> str:

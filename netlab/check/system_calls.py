@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from netlab.check.oracle import ID, Judged, verdict_of
+from netlab.check.use.syscalls import INTERRUPTED
 from netlab.check.verdicts import Verdict
 from netlab.model.sockets.oracle import Inconsistency, Oracle
 from netlab.model.sockets.outcomes import Seen
@@ -24,9 +25,7 @@ from netlab.timeline.process_events import ProcessExecuted, ProcessForked, Syste
 __all__ = ["ID", "follow_programs", "judge_programs"]
 
 _Arguments = Mapping[str, Any]
-_UNSEEN = frozenset(
-    {"EINTR", "ERESTARTSYS", "ERESTARTNOINTR", "ERESTARTNOHAND", "ERESTART_RESTARTBLOCK", "ENFILE", "ENOMEM", "ENOBUFS"}
-)
+_UNSEEN = INTERRUPTED | {"ENFILE", "ENOMEM", "ENOBUFS"}
 """What a call may give in any situation: a signal came, or the machine is short of something."""
 
 

@@ -52,7 +52,7 @@ def _notes(found: Sockets, log: Log) -> list[str]:
 
 class _Playing:
     def __init__(self, found: Sockets, log: Log) -> None:
-        self._found, self._log = found, log
+        self._found = found
         self._steps: list[Step] = []
         self._actors: dict[int, str] = {}
         self._refused = [one.socket for one in found.calls if one.made.name == "connect" and one.made.errno == "ECONNREFUSED"]

@@ -90,7 +90,6 @@ class _Folder:
         self.found = Sockets()
         self._tables: dict[int, dict[int, Socket]] = {}
         self._early: dict[int, list[Made]] = {}
-        self._parents: dict[int, int] = {}
 
     def take(self, made: Made) -> None:
         table = self._tables.setdefault(made.process, {})

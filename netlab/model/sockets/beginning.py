@@ -8,7 +8,7 @@ from netlab.topology.plan import plan
 from netlab.topology.planned import NodePlan
 from netlab.topology.spec import Topology
 
-_STRANGE = ("net.ipv4.tcp_migrate_req", "net.ipv4.tcp_abort_on_overflow", "net.ipv4.tcp_early_demux")
+_STRANGE = ("net.ipv4.tcp_migrate_req", "net.ipv4.tcp_abort_on_overflow")
 """Kernel settings by which connections go otherwise than the model follows."""
 _OTHERS = (PeerStep, RunStep, ImpairStep, HealStep, LinkStep, ReleaseStep)
 _STANDARD = range(3)

@@ -24,7 +24,6 @@ IN_CHILD = "in a child"
 MOST_WORLDS = 16
 """More than this many worlds at a time are not followed: what comes then is not judged (and said so), never judged wrongly."""
 
-
 _FEW = 3
 """Connections of which all that may have arrived is looked at together."""
 
@@ -117,6 +116,8 @@ class Oracle:
         if not after:
             pending = self.worlds[0].pending[number]
             self.worlds = tuple(_without(world, number) for world in self.worlds)
+            if self.overwhelmed:
+                return Step(judged=False)
             return Step(inconsistency=_nothing(pending, seen, others))
         self.reached.update(rule.id for rule in rules)
         self._keep(after if len(after) == 1 else _fewest(after))
@@ -146,6 +147,8 @@ class Oracle:
                 else:
                     others.append(one)
         if not after:
+            if self.overwhelmed:
+                return Step(judged=False)
             return Step(inconsistency=_nothing(self.worlds[0].pending[number], None, others))
         self.reached.update(rule.id for rule in rules)
         self._keep(after)
@@ -202,6 +205,8 @@ class Oracle:
                         new = _entered(one.outcome.world, other, pending, one, None)
                     if new not in worlds:
                         worlds.append(new)
+        if len(worlds) > MOST_WORLDS:  # there may be orders that were not tried
+            self.overwhelmed = True
         return worlds
 
     def _keep(self, worlds: list[World]) -> None:

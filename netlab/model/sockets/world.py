@@ -12,7 +12,6 @@ import msgspec
 from netlab.model.sockets.objects import Address, Connection, Object, Socket
 from netlab.notation.calls import Call
 
-CLOSE_ON_EXEC = 1
 EPHEMERAL = range(32768, 61000)
 """Ports that the kernel chooses from: ip_local_port_range's default (ip(7))."""
 FILES = 1024
@@ -153,39 +152,18 @@ class World(msgspec.Struct, kw_only=True):
 
     def copy(self) -> Self:
         """Another world with the same content, whose tables may be changed by whoever made it (and by nobody else)."""
-        return type(self)(
-            hosts=self.hosts,
+        return msgspec.structs.replace(
+            self,
             processes=self.processes.copy(),
             descriptions=self.descriptions.copy(),
             objects=self.objects.copy(),
             connections=self.connections.copy(),
             pending=self.pending.copy(),
-            ports=self.ports,
-            paths=self.paths,
-            modes=self.modes,
-            counter=self.counter,
-            strangers=self.strangers,
-            lost=self.lost,
-            certain=self.certain,
         )
 
     def waiting(self, pending: dict[int, Pending]) -> Self:
         """The same world with these calls under way; it shares all else, as any two worlds may that nobody changes in place."""
-        return type(self)(
-            hosts=self.hosts,
-            processes=self.processes,
-            descriptions=self.descriptions,
-            objects=self.objects,
-            connections=self.connections,
-            pending=pending,
-            ports=self.ports,
-            paths=self.paths,
-            modes=self.modes,
-            counter=self.counter,
-            strangers=self.strangers,
-            lost=self.lost,
-            certain=self.certain,
-        )
+        return msgspec.structs.replace(self, pending=pending)
 
     def fresh(self) -> int:
         """A new id. Only for a world that has just been copied."""

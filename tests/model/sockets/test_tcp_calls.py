@@ -2,7 +2,7 @@
 
 import pytest
 from model.sockets.tcp_sequences import sequences
-from model.sockets.worlds import after, allowed, call, done, one_host, two_hosts
+from model.sockets.worlds import after, allowed, call, determined, one_host, two_hosts
 
 from netlab.model.sockets.arriving import arrivals
 from netlab.model.sockets.objects import Socket
@@ -16,16 +16,7 @@ _OPEN = ("full",)
 
 @pytest.mark.parametrize("name", [name for name in sequences() if name not in _OPEN])
 def test_on_one_host_everything_is_determined(name: str) -> None:
-    """One outcome a call, up to the first that waits for another: so any other is found wrong."""
-    oracle = one_host()
-    for step in sequences()[name]:
-        if "&" in step:
-            break
-        found = allowed(oracle, step)
-        assert found is not None, step
-        several = {one for one in found if one != "blocks"}
-        assert len(several) == 1, (step, found)
-        done(oracle, step)
+    determined(sequences()[name])
 
 
 def pair() -> Oracle:

@@ -1,5 +1,6 @@
 """Worlds to try rules in, and a driver that plays calls written in the notation: pure, no kernel."""
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 
 from netlab.model.sockets.beginning import with_process
@@ -72,6 +73,19 @@ def after(oracle: Oracle, *calls: str) -> Oracle:
     for text in calls:
         done(oracle, text)
     return oracle
+
+
+def determined(steps: Iterable[str]) -> None:
+    """One outcome a call on one host, up to the first that blocks or waits for another: so any other is found wrong."""
+    oracle = one_host()
+    for step in steps:
+        if "&" in step:
+            break
+        found = allowed(oracle, step)
+        assert found is not None, step
+        several = {one for one in found if one != "blocks"}
+        assert len(several) == 1, (step, found)
+        done(oracle, step)
 
 
 def _only(oracle: Oracle) -> str:

@@ -56,10 +56,6 @@ def _poll_many(s: Situation) -> bool:
     return not 0 <= many <= s.process.files
 
 
-def _poll_nothing(s: Situation) -> bool:
-    return _pairs(s) is None
-
-
 def _polled(s: Situation) -> list[tuple[int, int]] | None:
     found = [_bits(s, fd, events & 0xFFFF) for fd, events in _pairs(s) or ()]
     return None if any(one is None for one in found) else [one for one in found if one is not None]

@@ -31,8 +31,6 @@ _USUAL_SEGMENT = 536  # TCP_MSS_DEFAULT: RFC 9293 3.7.1
 _MOST_SEGMENT = 65495
 _LONGEST_RTO = 120  # TCP_RTO_MAX_SEC
 _LEAST_CLAMP = 1152  # SOCK_MIN_RCVBUF / 2
-BUILT_IN = "reno"
-"""The congestion control that every kernel has."""
 
 _QUIET = ("CLOSED", "LISTEN")
 
