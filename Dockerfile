@@ -4,12 +4,12 @@
 #  - as the image's own user, by a user namespace. No capability is added. Docker's seccomp profile refuses unshare(CLONE_NEWUSER), and
 #    its AppArmor profile refuses to mount, so both are turned off:
 #        docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined netlab-ns run ...
-#  - as root, which sees more. Two capabilities, and the same AppArmor option:
-#        --user 0 --cap-add SYS_ADMIN --cap-add NET_ADMIN
-#    SYS_ADMIN makes namespaces and mounts in them (unshare(2), setns(2), mount(2)); NET_ADMIN creates interfaces, addresses, routes,
-#    queueing disciplines and nftables rules in them (rtnetlink(7)): a namespace that root makes belongs to the container's user
-#    namespace, and gives no capability that root does not have. NET_RAW, for the captures (packet(7)), is among Docker's own.
-#    Tier A (BPF) takes BPF, PERFMON and SYS_PTRACE besides; for what netlab-ns watch and kernel memory need, --pid=host too.
+#  - as root, which sees more. Three capabilities, and the same AppArmor option:
+#        --user 0 --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add NET_RAW
+#    SYS_ADMIN makes namespaces and mounts in them (unshare(2), setns(2), mount(2)), and loads BPF programs (tier A); NET_ADMIN creates
+#    interfaces, addresses, routes, queueing disciplines and nftables rules in them (rtnetlink(7)): a namespace that root makes belongs
+#    to the container's user namespace, and gives no capability that root does not have. NET_RAW is for captures (packet(7)): Docker
+#    gives it unasked, Podman does not. Kernel memory, and the calls of programs by BPF, take --pid=host besides.
 FROM python:3.12-slim AS wheel
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
@@ -19,10 +19,10 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.12-slim
 # What changes least comes first: the system's packages, then the dependencies, then netlab.
-# nft is for firewalls and nat, ip for looking into a lab by hand. Versions are those of the image's Debian release.
+# nft is for firewalls and nat, ip for looking into a lab by hand, strace for netlab-ns watch without BPF. Versions are those of the image's Debian release.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends iproute2 nftables \
+    && apt-get install -y --no-install-recommends iproute2 nftables strace \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 netlab
 COPY pyproject.toml /tmp/pyproject.toml

@@ -6,13 +6,21 @@ disagreement, 1 some, 3 none in fewer sequences than were asked for.
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 from netlab.explore.running import explore
 from netlab.explore.telling import disagreement, outcomes, summary, trial_rules, unreached, wanted
+from netlab.model.sockets.rules import Rule
 from netlab.model.sockets.tables import all_rules, modelled_calls
 
 SEQUENCES, SEED = 20_000, 7
 TOO_FEW = 3
+
+
+def no_trial(call: str, rules: Mapping[str, Rule]) -> str:
+    """Why no trial makes a call, as its rules say it."""
+    reasons = {rule.unreached for rule in rules.values() if rule.call == call}
+    return "; ".join(sorted(reasons - {""})) if "" not in reasons else "no sequence has it"
 
 
 def main() -> int:
@@ -33,7 +41,8 @@ def main() -> int:
     print(f"two hosts: {100 * coverage.two_hosts / count:.0f} %; ESTABLISHED: {100 * coverage.established / count:.0f} %")
     print(f"rules that a trial can come to: {reached} of {len(reachable)} reached ({100 * reached / len(reachable):.1f} %)")
     calls = {call for call, _ in coverage.outcomes}
-    print(f"calls: {len(calls & modelled_calls())} of {len(modelled_calls())}; never made: {sorted(modelled_calls() - calls)}")
+    never = [f"{call} ({no_trial(call, rules)})" for call in sorted(modelled_calls() - calls)]
+    print(f"calls: {len(calls & modelled_calls())} of {len(modelled_calls())}; never made: {', '.join(never) or 'none'}")
     unseen = coverage.unseen(wanted(rules))
     print(f"outcomes of calls never seen: {', '.join(f'{call} {errno}'.strip() for call, errno in unseen) or 'none'}")
     print("outcomes seen:", *outcomes(coverage), sep="\n")

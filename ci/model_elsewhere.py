@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 3
     with tempfile.TemporaryDirectory() as folder:
         script = SCRIPT.format(chosen=chosen, jobs=2)
-        release, there = Guest(Path(folder)).answer(script, timeout=1200)
+        release, there = Guest(Path(folder)).answer(script, timeout=3600)
     here = told(chosen, 4)
     return compared(release, here, there, EXPLAINED.read_text() if EXPLAINED.exists() else "")
 

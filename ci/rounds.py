@@ -6,6 +6,7 @@ Exits with 1 where any claim did not PASS in any round.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--load", type=int, default=4, help="Workers of a test suite that runs beside, over and over; 0 for none.")
     asked = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the load beside must not outlive this
     bad: Counter[str] = Counter()
     again: Counter[str] = Counter()
     for number in range(1, asked.rounds + 1):

@@ -38,6 +38,7 @@ def main() -> None:
         found |= kernel(asked["messages"])
         found |= {name: batch(text) for name, text in asked["batches"]}
         found |= rulesets(asked["nft"], asked["rulesets"])
+        found["packet sockets"] = packets()
         found["mptcp"] = mptcp()
         found["overlayfs"] = overlay(asked["nested"])
     print(json.dumps([failed, found]))  # noqa: T201 - it is a program, and this is its answer
@@ -126,6 +127,15 @@ def _load(nft: str, text: str) -> str:
     if not status:
         return ""
     return f"nft: {lines[0].rpartition('Error: ')[2]}" if lines else f"nft fails: status {status}"
+
+
+def packets() -> str:
+    """Whether there are sockets that see every frame (packet(7)): they take CAP_NET_RAW."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except OSError as error:
+        return f"socket(AF_PACKET) fails: {_name(error.errno)}"
+    return ""
 
 
 def mptcp() -> str:

@@ -76,6 +76,7 @@ def diagnose(*, clocks: bool = False) -> Diagnosis:
         checks=(
             _machine(),
             labs,
+            _packets(own, labs),
             _reno(),
             *features,
             nft,
@@ -177,7 +178,7 @@ def _labs(failed: str, rootless: Check) -> Check:
     root = os.geteuid() == 0
     reason = failed if root else rootless.reason
     fix = (
-        "run where root has CAP_SYS_ADMIN and CAP_NET_ADMIN (a container needs --cap-add SYS_ADMIN --cap-add NET_ADMIN)"
+        "run where root has CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW (a container needs --cap-add with each)"
         if root
         else f"{rootless.fix}, or sudo netlab-ns"
     )
@@ -188,6 +189,20 @@ def _labs(failed: str, rootless: Check) -> Check:
         needed="building any lab",
         reason=reason,
         fix=fix if reason else "",
+    )
+
+
+def _packets(own: _Attempt, labs: Check) -> Check:
+    """Whether packets can be seen in a lab, which every run needs."""
+    reason = own.found.get("packet sockets", "no namespace to try it in")
+    fix = "give root CAP_NET_RAW too (a container needs --cap-add NET_RAW), or run without root"
+    return Check(
+        name="packet sockets",
+        available=not reason,
+        level="required",
+        needed="seeing packets, and disturbing them",
+        reason=reason,
+        fix=(fix if labs.available else labs.fix) if reason else "",
     )
 
 

@@ -86,8 +86,8 @@ class Runner:
 
     @property
     def privileged(self) -> bool:
-        """Whether it has what root in a lab needs: CAP_SYS_ADMIN and CAP_NET_ADMIN."""
-        return {"sys_admin", "net_admin"} <= self.capabilities
+        """Whether it has what root in a lab needs: CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW."""
+        return {"sys_admin", "net_admin", "net_raw"} <= self.capabilities
 
 
 def look(environment: Mapping[str, str], root: Path = Path("/")) -> Runner:

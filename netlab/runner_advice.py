@@ -14,7 +14,7 @@ __all__ = ["Advice", "advice", "told", "told_as_json"]
 
 RESTRICTION = "kernel.apparmor_restrict_unprivileged_userns"
 _UNCONFINED = "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
-_ROOT = "--cap-add SYS_ADMIN --cap-add NET_ADMIN"
+_ROOT = "--cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add NET_RAW"
 _MIB = 1 << 20
 
 

@@ -144,7 +144,7 @@ def test_in_a_container_it_is_the_machine_below_that_must_lift_it(tmp_path: Path
 def test_a_container_anywhere_gets_both_command_lines(tmp_path: Path) -> None:
     (one,) = advice(look({}, made(tmp_path, CONTAINED)), DENIED)
     assert [line.split(" --")[0] for line in one.lines] == ["docker run", "docker run"]
-    assert "--cap-add SYS_ADMIN --cap-add NET_ADMIN" in one.lines[1]
+    assert "--cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add NET_RAW" in one.lines[1]
 
 
 def test_anything_else_is_advised_as_the_doctor_does(tmp_path: Path) -> None:
@@ -208,19 +208,14 @@ def test_doctor_explains_this_runner() -> None:
 
 @pytest.mark.netns
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up capabilities")
-def test_root_without_net_admin_is_told_which_capability_is_missing() -> None:
-    kept = "-all,+sys_admin,+sys_chroot,+setuid,+setgid,+kill,+chown,+dac_override"
-    command = [
-        "setpriv",
-        f"--bounding-set={kept}",
-        f"--inh-caps={kept}",
-        sys.executable,
-        "-m",
-        "netlab",
-        "run",
-        "drop-the-first-syn",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("given", "missing"), [("net_raw", "NET_ADMIN"), ("net_admin", "NET_RAW")])
+def test_root_is_told_which_capability_is_missing(given: str, missing: str) -> None:
+    kept = f"-all,+sys_admin,+sys_chroot,+setuid,+setgid,+kill,+chown,+dac_override,+{given}"
+    confined = ["setpriv", f"--bounding-set={kept}", f"--inh-caps={kept}", sys.executable, "-m", "netlab"]
+    done = subprocess.run([*confined, "run", "drop-the-first-syn"], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
-    assert "--cap-add NET_ADMIN" in done.stdout + done.stderr
+    assert f"--cap-add {missing}" in done.stdout + done.stderr
     assert done.returncode == 4
+    asked = subprocess.run([*confined, "doctor"], capture_output=True, text=True, check=False)
+    assert "Traceback" not in asked.stderr
+    assert f"--cap-add {missing}" in asked.stdout

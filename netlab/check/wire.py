@@ -49,7 +49,8 @@ def judge_segments(timeline: Timeline) -> Verdict | None:
     found = judge_wire(timeline, stacks)
     verdict = Verdict(id=ID, outcome="PASS", conformance="as-documented", statement=_STATEMENT, source=_SOURCE)
     if not found:
-        return verdict
+        sent = {index for node in stacks for index in _sent(timeline, node)}
+        return msgspec.structs.replace(verdict, evidence=tuple(sorted(sent)))
     first = found[0]
     mismatches = tuple(Mismatch(field=f"what {name(one.sender)} sent", expected=one.rule.says, actual=one.says) for one in found)
     around = range(max(0, first.index - _AROUND), min(len(timeline.observations), first.index + _AROUND))
@@ -83,6 +84,13 @@ def wire_connections(timeline: Timeline, node: str) -> tuple[Connection, ...]:
 def _own(node: Node) -> frozenset[str]:
     loopback = ("127.0.0.1", "::1")
     return frozenset((*(own.partition("/")[0] for some in node.addresses.values() for own in some), *loopback))
+
+
+def _sent(timeline: Timeline, node: str) -> Iterator[int]:
+    """The TCP segments of a node's own addresses, as its interfaces saw them leave."""
+    for index, packet in _passing(timeline, node, _own(timeline.nodes[node])):
+        if packet.interface == "lo" or packet.direction == "out":
+            yield index
 
 
 def _passing(timeline: Timeline, node: str, own: frozenset[str]) -> Iterator[tuple[int, Packet]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from netlab.explore.playing import Trial
+from netlab.explore.trials import Trial
 from netlab.notation.calls import Call
 from netlab.notation.constants import combined, constant
 from netlab.notation.values import Constant, Name, SocketAddress

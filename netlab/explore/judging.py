@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from netlab.explore.playing import Played, Trial, in_time
+from netlab.explore.trials import Played, Trial, in_time
 from netlab.model.sockets.oracle import Inconsistency, Oracle, show
 from netlab.model.sockets.outcomes import Seen
 from netlab.model.sockets.world import World

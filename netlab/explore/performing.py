@@ -17,7 +17,7 @@ import msgspec
 from netlab.errors import LabError
 from netlab.lab.lab import LabNode
 from netlab.lab.process import outer_pid
-from netlab.observe.procfs import inside_call
+from netlab.observe.procfs import sleeps_inside, thread_folder
 from netlab.workload.marshal import MarshalError
 
 AGENT = Path(__file__).with_name("trial_agent.py")
@@ -27,9 +27,20 @@ THREADS, THREADS_OF_A_CHILD = 6, 3
 WITHIN = 30.0
 """Seconds in which what cannot block is done, on a machine however busy."""
 
+SLOTS = 1 << 40
+"""From here on a number stands for a descriptor that is still to be made; no descriptor is as high."""
+
+_ROOM = 1 << 17
+Replies = list[list[Any] | None]
+"""What came of calls, in order: value, errno's number, what was left in each argument, the times just before and after in ns. None
+for a call that was not made, since nothing made what it is about."""
+
+
+_LENGTH = struct.Struct("=I")
+
 
 class GoneError(Exception):
-    """A process has ended."""
+    """A process has ended; its name."""
 
 
 class BusyError(Exception):
@@ -44,8 +55,13 @@ class Performer:
         self.controls = list(controls)
         self.table: dict[str, int] = {}
         self.families: dict[str, int] = {}
+        self.coming: dict[str, int] = {}
+        self._used = self._resetting = False
+        self._messages = 0
+        self._folders: dict[int, str] = {}
         self._polls = []
         for control in self.controls:
+            control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(WITHIN), 0))
             poll = select.poll()
             poll.register(control, select.POLLIN)
             self._polls.append(poll)
@@ -57,11 +73,13 @@ class Performer:
     # What marshalling asks for (workload/encoder.py's Environment).
 
     def descriptor(self, name: str) -> int:
-        """A name's number."""
-        try:
-            return self.table[name]
-        except KeyError:
-            raise MarshalError(f"nothing is named {name}") from None
+        """A name's number; one from ``SLOTS`` on for what a call that is told in the same message makes (``coming``)."""
+        number = self.coming.get(name) if self.coming else None
+        if number is None:
+            number = self.table.get(name)
+        if number is None:
+            raise MarshalError(f"nothing is named {name}")
+        return number
 
     def family(self, name: str | int) -> int:
         """The family of a socket by its name; where it matters the length of an address is written, too."""
@@ -91,11 +109,12 @@ class Performer:
 
     def begin(self, index: int, request: Sequence[Any]) -> None:
         """Tell one thread what to do."""
+        self._used = True
         body = msgspec.msgpack.encode(request)
         try:
-            self.controls[index].sendall(struct.pack("=I", len(body)) + body)
+            self.controls[index].sendall(_LENGTH.pack(len(body)) + body)
         except (BrokenPipeError, ConnectionResetError):
-            raise GoneError from None
+            raise GoneError(self.name) from None
 
     def answered(self, index: int, milliseconds: float) -> bool:
         """Whether a thread's answer is here, waited for so long at most."""
@@ -103,18 +122,58 @@ class Performer:
 
     def receive(self, index: int) -> Any:
         """A thread's next answer."""
-        if not self.answered(index, WITHIN * 1000):
-            raise LabError(f"the trial agent of {self.name} does not answer")
-        control = self.controls[index]
-        head = _exactly(control, 4)
-        answer = msgspec.msgpack.decode(_exactly(control, struct.unpack("=I", head)[0]))
+        try:
+            data = _whole(self.controls[index], self.controls[index].recv(_ROOM))
+        except BlockingIOError:
+            raise LabError(f"the trial agent of {self.name} does not answer") from None
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise GoneError(self.name)
+        answer = msgspec.msgpack.decode(memoryview(data)[4:])
         if isinstance(answer, dict):
             raise LabError(f"the trial agent of {self.name} failed: {answer['broken']}")
         return answer
 
+    def call(self, index: int, requests: Sequence[Any]) -> int:
+        """Have a thread make calls, one after another; gives the number of the message. The answer are their replies."""
+        self._messages += 1
+        self.begin(index, ("calls", self._messages, requests))
+        return self._messages
+
+    def hold(self, index: int, message: int) -> tuple[Replies, int] | None:
+        """Have a thread make no more calls of a message than it is inside; gives the replies so far, and when that one began.
+
+        None where the thread has not begun with that message. It is told by another thread, which must be free.
+        """
+        other = next(one for one in self.free if one != index)
+        self.begin(other, ("hold", index, message))
+        found = self.receive(other)
+        return (found[0], found[1]) if found is not None else None
+
+    def reset(self) -> None:
+        """Have it forget the sequence that is over, if it had a part in it; ``ready`` waits for that."""
+        self.table.clear()
+        self.families.clear()
+        if self._used:
+            self.begin(0, ("reset",))
+            self._used, self._resetting = False, True
+
+    def ready(self) -> None:
+        """Wait until it has forgotten the sequence that is over."""
+        if self._resetting:
+            self._resetting = False
+            self.receive(0)
+
     def inside(self, index: int) -> bool:
         """Whether a thread sleeps inside a call."""
-        return inside_call(self.pid, self._tids[index])
+        folder = self._folders.get(index)
+        try:
+            if folder is None:
+                folder = self._folders[index] = thread_folder(self.pid, self._tids[index])
+            return sleeps_inside(folder)
+        except OSError:
+            return False
 
     def told(self, *request: Any) -> Any:
         """Do something that takes no time on the first free thread."""
@@ -135,8 +194,9 @@ class Performer:
         fds = array.array("i")
         for _, _, rights in ancillary:
             fds.frombytes(rights)
-        size = struct.unpack_from("=I", data)[0]
-        data += _exactly(control, size + 4 - len(data)) if len(data) < size + 4 else b""
+        data = _whole(control, data)
+        if not data:
+            raise GoneError(self.name)
         reply = msgspec.msgpack.decode(data[4:])
         if not isinstance(reply, list):
             raise LabError(f"the trial agent of {self.name} did not fork: {reply}")
@@ -154,7 +214,9 @@ class Performer:
         poll.register(self.pidfd, select.POLLIN)
         poll.poll(WITHIN * 1000)
         self.forget()
-        return int(self.parent.told("reap", self.number)) if self.parent is not None else 0
+        if self.parent is None or self.parent.pidfd < 0:  # the parent has ended before: somebody else has waited for it
+            return 0
+        return int(self.parent.told("reap", self.number))
 
     def forget(self) -> None:
         """Close what is held of it; it ends by itself, with its lab at the latest."""
@@ -165,18 +227,11 @@ class Performer:
             self.pidfd = -1
 
 
-def _exactly(control: socket.socket, size: int) -> bytes:
-    try:
-        data = control.recv(size)
-    except ConnectionResetError:
-        raise GoneError from None
-    if not data:
-        raise GoneError
-    while len(data) < size:
-        more = control.recv(size - len(data))
-        if not more:
-            raise GoneError
-        data += more
+def _whole(control: socket.socket, data: bytes) -> bytes:
+    """A message with its length, of which this is the beginning; empty where it breaks off. Nothing comes that is not asked for."""
+    while data and (len(data) < 4 or len(data) < _LENGTH.unpack_from(data)[0] + 4):
+        more = control.recv(_ROOM)
+        data = data + more if more else b""
     return data
 
 

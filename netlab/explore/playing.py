@@ -6,25 +6,27 @@ in a lab's time, and a lab is made anew before they would be.
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from netlab.errors import LabError
-from netlab.explore.performing import AGENT, WITHIN, BusyError, GoneError, Performer, started
+from netlab.explore.batching import Batch, gathered
+from netlab.explore.performing import AGENT, WITHIN, BusyError, GoneError, Performer, Replies, started
 from netlab.explore.scene import SERIALS, Ground, Line
+from netlab.explore.trials import Played, Trial
 from netlab.lab.lab import Lab
 from netlab.notation.calls import Call
-from netlab.notation.constants import combined
 from netlab.notation.signatures import SIGNATURES
-from netlab.notation.values import Constant, Name, Number, Rights
-from netlab.observe.procfs import has_user, socket_counts
+from netlab.notation.values import Constant, Number, Rights
+from netlab.observe.procfs import socket_counts
 from netlab.topology.spec import Topology
-from netlab.workload.marshal import Decoded, MarshalError, decode, encode
+from netlab.workload.marshal import Decoded, decode
 
-_SOON_MS = 0.4
+_SOON_MS = 1
 _OWN_TIME_MS = 12.0
 """How long a call is waited for that may end by itself: over and above its time-out, or in a sequence that sets SO_RCVTIMEO."""
 _RELEASED_MS = 2.0
@@ -32,32 +34,8 @@ _RELEASED_MS = 2.0
 _LONGEST_MS = 500
 _TIMED = frozenset({"poll", "select", "epoll_wait"})
 _TIMEOUTS = frozenset({"SO_RCVTIMEO", "SO_SNDTIMEO", "SO_LINGER"})
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What came of one line. ``began`` and ``ended`` are just before and after the call, in ns; ``seen_inside`` when its thread was
-    seen to sleep inside, 0 if it was not. ``outcome`` is None where it did not return before the sequence was over.
-
-    ``signal`` names what ended the process ("SIGPIPE", "exit 0").
-    """
-
-    line: Line
-    began: int
-    outcome: Decoded | None = None
-    ended: int = 0
-    seen_inside: int = 0
-    signal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One sequence, played: its lines in order, but for those about a descriptor that nothing made after all.
-    ``left_inside`` is how many calls had to be interrupted at the end.
-    """
-
-    played: tuple[Played, ...]
-    left_inside: int = 0
+_MORTAL = frozenset({"default", "kill", "exit", "handle", "interrupt"})
+"""Calls of a process that may end: what its calls gave is then wanted one by one."""
 
 
 @dataclass(slots=True)
@@ -78,6 +56,7 @@ class Stage:
         self._stack = ExitStack()
         self._processes: dict[str, Performer] = {}
         self._lab: Lab | None = None
+        self._ground: Ground | None = None
         self._broken_off = False
         self.serial = 0
 
@@ -98,10 +77,13 @@ class Stage:
     @property
     def ground(self) -> Ground:
         """The hosts' addresses."""
-        return ground_of(self.lab)
+        if self._ground is None:
+            self._ground = ground_of(self.lab)
+        return self._ground
 
     def sockets(self) -> dict[str, int]:
         """How many sockets each host has ("sockets: used" of proc_net(5)'s sockstat)."""
+        self._ready()
         return {name: socket_counts(name, process.pid).counts["sockets used"] for name, process in self._processes.items()}
 
     def next(self) -> int:
@@ -117,79 +99,106 @@ class Stage:
         played: list[Played] = []
         inside: list[_Inside] = []
         slow = any(_names_timeout(line.call) for line in lines)
+        mortal = {line.process for line in lines if line.call.name in _MORTAL}
+        waiting = deque(lines)
         try:
-            for line in lines:
-                began = time.time_ns()
-                try:
-                    self._line(line, played, inside, slow)
-                except (MarshalError, BusyError, KeyError):
-                    continue
-                except GoneError:
-                    played.append(Played(line, began, Decoded(-1), time.time_ns(), signal=self._ended(line.process, inside)))
+            self._ready()
+            while waiting:
+                alone = bool(inside) or waiting[0].process in mortal
+                with suppress(BusyError):
+                    self._next(waiting, played, inside, slow, alone=alone)
                 if inside:
                     self._collect(played, inside)
             left = self._end(played, inside)
+        except GoneError as gone:
+            self._broken_off = True
+            raise LabError(f"the trial agent of {gone} has ended") from None
         except BaseException:
             self._broken_off = True
             raise
         return Trial(tuple(played), left)
 
-    def _line(self, line: Line, played: list[Played], inside: list[_Inside], slow: bool) -> None:
-        process, call = self._processes[line.process], line.call
-        if call.name == "fork":
-            if f"{line.process}/{call.binds[0]}" in self._processes:
-                raise BusyError
-            child, reply = process.forked(f"{line.process}/{call.binds[0]}")
-            self._processes[child.name] = child
-            played.append(Played(line, reply[3], Decoded(reply[0]), reply[4]))
+    def _next(self, waiting: deque[Line], played: list[Played], inside: list[_Inside], slow: bool, *, alone: bool) -> None:
+        """Have the next calls of a process made; what it was asked is the end of it where it has ended."""
+        process, began = self._processes.get(waiting[0].process), time.time_ns()
+        if process is None:  # it has ended
+            waiting.popleft()
             return
-        encoded = encode(call, process)
-        if call.name == "seteuid" and not has_user(process.pid, encoded.args[0][1]):
-            return  # rootless, a lab has its owner alone
-        if not process.free:
+        batch = gathered(waiting, process, alone=alone)
+        asked = batch.lines
+        try:
+            if asked:
+                self._make(batch, waiting, played, inside, slow)
+            elif waiting and waiting[0].process == process.name:  # no call of a batch
+                asked = [waiting.popleft()]
+                self._fork(asked[0], process, played)
+        except GoneError:
+            if len(asked) > 1:
+                raise
+            played.append(Played(asked[0], began, Decoded(-1), time.time_ns(), signal=self._ended(process.name, inside)))
+
+    def _fork(self, line: Line, process: Performer, played: list[Played]) -> None:
+        name = f"{line.process}/{line.call.binds[0]}"
+        if name in self._processes:
             raise BusyError
-        blocks = SIGNATURES[call.name].blocks
-        thread = process.free[0]
-        if blocks and len(process.free) == 1:
+        child, reply = process.forked(name)
+        self._processes[name] = child
+        played.append(Played(line, reply[3], Decoded(reply[0]), reply[4]))
+
+    def _make(self, batch: Batch, waiting: deque[Line], played: list[Played], inside: list[_Inside], slow: bool) -> None:
+        """Have calls made up to one that stays inside; those after it wait again."""
+        process = batch.process
+        if not process.free or (batch.blocks and len(process.free) == 1):
             raise BusyError
-        process.begin(thread, ("call", encoded.call, encoded.args, encoded.width == "ssize", blocks))
-        if not blocks:
-            self._note(line, process.receive(thread), process, played)
-            return
-        process.receive(thread)
-        now = time.time_ns()
-        process.free.remove(thread)
-        seen = self._settle(process, thread, _own_time(call) or (_OWN_TIME_MS if slow else 0.0))
-        if not seen:
-            process.free.append(thread)
-            process.free.sort()
-            self._note(line, process.receive(thread), process, played)
-            return
-        played.append(Played(line, now, seen_inside=seen))
-        inside.append(_Inside(process, thread, len(played) - 1, seen))
+        thread, seen, began = process.free[0], 0, 0
+        message = process.call(thread, batch.requests)
+        if batch.blocks:
+            replies, began, seen = self._settle(batch, thread, message, slow)
+        else:
+            replies = process.receive(thread)
+        for line, reply in zip(batch.lines, replies, strict=False):
+            if reply is not None:
+                self._note(line, reply, process, played)
+        done = len(replies)
+        if seen:
+            process.free.remove(thread)
+            played.append(Played(batch.lines[done], began, seen_inside=seen))
+            inside.append(_Inside(process, thread, len(played) - 1, seen))
+            done += 1
+        waiting.extendleft(reversed(batch.lines[done:]))
 
     def _ended(self, name: str, inside: list[_Inside]) -> str:
         """A child has ended: what it ended by."""
         if "/" not in name:
-            raise LabError(f"the trial agent of {name} has ended")
+            raise GoneError(name)
         process = self._processes.pop(name)
         inside[:] = [one for one in inside if one.process is not process]
         status = process.close()
         return signal.Signals(-status).name if status < 0 else f"exit {status}"
 
-    def _settle(self, process: Performer, thread: int, own_time: float) -> int:
-        """Wait until a call has returned (0), or its thread is seen to sleep inside it: then when that was.
+    def _settle(self, batch: Batch, thread: int, message: int, slow: bool) -> tuple[Replies, int, int]:
+        """Wait until the calls have returned, or their thread is seen to sleep inside one. Gives the replies of what returned;
+        when the one that did not began; and when it was seen to be inside, 0 if all returned that were begun.
 
-        ``own_time`` is for how many milliseconds more it is waited for then.
+        One that ends by itself is waited for longer, and one that does not block as long as it takes.
         """
-        deadline = time.monotonic() + WITHIN
+        process, deadline = batch.process, time.monotonic() + WITHIN
+        held: tuple[Replies, int] | None = None
         while not process.answered(thread, _SOON_MS):
             now = time.time_ns()
-            if process.inside(thread):
-                return 0 if process.answered(thread, own_time) else now
             if time.monotonic() > deadline:
                 raise LabError(f"the trial agent of {process.name} neither returns nor sleeps")
-        return 0
+            if not process.inside(thread):
+                continue
+            if held is None:  # what it sleeps in now need not be what it is held at
+                held = process.hold(thread, message)
+            elif len(held[0]) < len(batch.lines):
+                call = batch.lines[len(held[0])].call
+                patience = _own_time(call) or (_OWN_TIME_MS if slow else 0.0)
+                if not SIGNATURES[call.name].blocks or process.answered(thread, patience):
+                    break
+                return *held, now
+        return process.receive(thread), 0, 0
 
     def _note(self, line: Line, reply: list[Any], process: Performer, played: list[Played], place: int = -1, seen: int = 0) -> None:
         result, number, out, before, after = reply
@@ -203,9 +212,6 @@ class Stage:
         call = line.call
         if call.binds:
             process.table.update(zip(call.binds, decoded.descriptors, strict=False))
-            family = _family(call, process)
-            for name in call.binds:
-                process.families[name] = family
         if call.name == "recvmsg" and isinstance(decoded.out, dict):
             wanted = dict(call.keywords).get("control")
             if isinstance(wanted, Rights):
@@ -216,7 +222,7 @@ class Stage:
         for one in tuple(inside):
             if one in inside and one.process.answered(one.thread, 0):
                 try:
-                    reply = one.process.receive(one.thread)
+                    reply = one.process.receive(one.thread)[-1]
                 except GoneError:  # something else has ended its process
                     self._ended(one.process.name, inside)
                     continue
@@ -247,10 +253,13 @@ class Stage:
         for name in [name for name in self._processes if "/" in name]:
             self._processes.pop(name).close()
         for process in self._processes.values():
-            process.told("reset")
-            process.table.clear()
-            process.families.clear()
+            process.reset()
         return left
+
+    def _ready(self) -> None:
+        """Wait until nothing of the sequence before is left."""
+        for process in self._processes.values():
+            process.ready()
 
     def _released(self, process: Performer, inside: list[_Inside]) -> None:
         """Take in what the interrupted calls of a process return."""
@@ -276,7 +285,7 @@ class Stage:
                 process.forget()
         self._processes.clear()
         self._stack.close()
-        self._lab = None
+        self._lab = self._ground = None
 
 
 def ground_of(lab: Lab) -> Ground:
@@ -291,16 +300,6 @@ def ground_of(lab: Lab) -> Ground:
     return Ground(addresses=found)
 
 
-def _family(call: Call, process: Performer) -> int:
-    """The family of what a call makes: as it says, or that of the descriptor it is about."""
-    first = call.arguments[0] if call.arguments else None
-    if call.name in ("socket", "socketpair"):
-        if isinstance(first, Constant):
-            return combined(first.names)
-        return first.value if isinstance(first, Number) else 0
-    return process.families.get(first.name, 0) if isinstance(first, Name) else 0
-
-
 def _own_time(call: Call) -> float:
     """How many milliseconds a call takes that ends by itself after a time that it names; 0 for others."""
     last = call.arguments[-1] if call.arguments else None
@@ -312,16 +311,3 @@ def _names_timeout(call: Call) -> bool:
     return call.name == "setsockopt" and any(
         isinstance(one, Constant) and not _TIMEOUTS.isdisjoint(one.names) for one in call.arguments
     )
-
-
-def in_time(trial: Trial) -> Iterator[tuple[int, str, int]]:
-    """What happened in the order of time: (when in ns, "begins", "inside" or "returns", number among the trial's lines)."""
-    events: list[tuple[int, int, int, str]] = []
-    for number, one in enumerate(trial.played):
-        events.append((one.began, 0, number, "begins"))
-        if one.seen_inside:
-            events.append((max(one.seen_inside, one.began), 1, number, "inside"))
-        if one.outcome is not None:
-            events.append((one.ended, 2, number, "returns"))
-    for when, _, number, what in sorted(events):
-        yield when, what, number

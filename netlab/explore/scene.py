@@ -85,12 +85,13 @@ class Draw:
         self._at = 0
 
     def byte(self) -> int:
-        """The next byte; after the last one each is made of those before."""
+        """The next byte; after the last one each is made of all of them, so that no two choices go together."""
         at = self._at
         self._at += 1
         if at < len(self._bytes):
             return self._bytes[at]
-        return (self._bytes[at % len(self._bytes)] * 167 + 13 * at) & 0xFF
+        mixed = (int.from_bytes(self._bytes) * 0x9E3779B1 + at * 0x85EBCA6B) & 0xFFFFFFFF
+        return ((mixed ^ mixed >> 15) * 0x2C1B3C6D & 0xFFFFFFFF) >> 19 & 0xFF
 
     def of(self, choices: Sequence[_T]) -> _T:
         """One of several, each as likely."""

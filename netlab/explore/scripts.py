@@ -19,11 +19,18 @@ _MANY = re.compile(r"(SEND|TO|RECV)\((.*)\)$")
 
 
 def script(scene: Scene, draw: Draw) -> None:
-    """One of the texts, played by a process near and one far, which may be the same."""
-    text = draw.of(SCRIPTS)
+    """One of the texts."""
+    spoken(SCRIPTS[(draw.byte() << 8 | draw.byte()) * len(SCRIPTS) >> 16], scene, draw)
+
+
+def spoken(text: str, scene: Scene, draw: Draw) -> None:
+    """A text, with what is drawn filled in, of a process near and one far, which may be the same."""
     near, far = ends(scene, draw)
     for name, part in PARTS.items():
         text = text.replace(name, part)
+    if "k: " in text:  # a child forks no more
+        near, far = scene.host(near), scene.host(far)
+    child = ""
     names: dict[str, str] = {}
     places: dict[str, str] = {}
     for statement in text.split(";"):
@@ -32,7 +39,11 @@ def script(scene: Scene, draw: Draw) -> None:
         said = _NAME.sub(lambda found: names.setdefault(found[1], "") or _named(scene, names, found[1]), said)
         said = _PLACE.sub(lambda found: places.setdefault(found[1], "") or _placed(scene, places, found[1], near, far), said)
         said = _MANY.sub(lambda found: _SAID[found[1]](draw, found[2]), said)
-        process = far if who == "f" else near
+        if who == "k" and not child:
+            name = scene.child()
+            scene.say(near, "fork", binds=(name,))
+            child = f"{near}/{name}"
+        process = {"f": far, "k": child}.get(who, near)
         step = parse_step(said)
         assert isinstance(step, CallText)
         call = step.call

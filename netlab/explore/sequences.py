@@ -4,8 +4,9 @@ Any records are a sequence, and a sequence without one of them is one too, in wh
 shortest can be searched for. It knows no kernel, no rule and no errno.
 """
 
+import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -24,6 +25,9 @@ from netlab.explore.scene import RECORD, Draw, Ground, Line, Scene
 
 MOST = 20
 """Records of a sequence at most."""
+
+_LENGTHS = tuple(min(1 + int(math.log(1 - byte / 256) / math.log(0.863)), MOST) for byte in range(256))
+"""How many records a sequence has, by a byte: after each it is as likely to end; seven in the mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,17 @@ class Weights:
         return KINDS[min(bisect_right(self._upto, record[0] << 8 | record[1]), len(KINDS) - 1)]
 
 
+def cut(drawn: bytes) -> Iterator[tuple[bytes, ...]]:
+    """The sequences' records that drawn bytes stand for, one after another: for each a byte that says how many, then these."""
+    at = 0
+    while at < len(drawn):
+        end = at + 1 + _LENGTHS[drawn[at]] * RECORD
+        if end > len(drawn):
+            return
+        yield tuple(drawn[begin : begin + RECORD] for begin in range(at + 1, end, RECORD))
+        at = end
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A sequence: its calls in order, and the names of its records' kinds."""
@@ -156,4 +171,4 @@ def more_of(wanted: Sequence[str], strength: float = 2.0) -> dict[str, float]:
     }
 
 
-__all__ = ["KINDS", "MOST", "RECORD", "Kind", "Made", "Weights", "decode", "more_of"]
+__all__ = ["KINDS", "MOST", "RECORD", "Kind", "Made", "Weights", "cut", "decode", "more_of"]

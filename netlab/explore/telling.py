@@ -8,8 +8,8 @@ from typing import Any
 
 from netlab.explore.coverage import BLOCKS, SUCCEEDS, Coverage
 from netlab.explore.judging import shown
-from netlab.explore.playing import in_time
 from netlab.explore.searching import AGAIN, Found
+from netlab.explore.trials import in_time
 from netlab.model.sockets.rules import Rule
 from netlab.notation.printing import print_call
 
@@ -47,12 +47,12 @@ def outcomes(coverage: Coverage) -> list[str]:
 
 
 def wanted(rules: Mapping[str, Rule]) -> set[tuple[str, str]]:
-    """The (call, errno) that rules name which a trial can reach."""
+    """The (call, errno) that rules name which a trial can reach. A rule without kinds is about the outcome of other calls."""
     names = {"succeeds": SUCCEEDS, "blocks": BLOCKS, "signals": "SIGPIPE"}
     return {
         (rule.call, rule.errno if rule.category == "fails" else names[rule.category])
         for rule in rules.values()
-        if not rule.unreached and (rule.category == "fails" or rule.category in names)
+        if rule.kinds and not rule.unreached and (rule.category == "fails" or rule.category in names)
     }
 
 

@@ -9,6 +9,8 @@ import array
 import contextlib
 import ctypes
 import fcntl
+import functools
+import gc
 import mmap
 import os
 import resource
@@ -22,7 +24,7 @@ from typing import Any
 
 from msgspec import msgpack
 
-from netlab.workload.agent import FIRST_OWN_DESCRIPTOR, PROT_NONE, own_descriptor
+from netlab.workload.agent import PROT_NONE, own_descriptor
 from netlab.workload.agent_arguments import Argument
 from netlab.workload.own_calls import OWN_CALLS, libc, own_directory
 
@@ -37,28 +39,40 @@ INTERRUPTS = signal.SIGRTMAX
 _REALTIME = time.CLOCK_REALTIME
 
 
+class Course:
+    """The calls of one message while a thread makes them: what came of those so far, and when the last of them began, in ns."""
+
+    def __init__(self, message: int) -> None:
+        self.message, self.began, self.held = message, 0, False
+        self.replies: list[Any] = []
+
+
 class TrialAgent:
     """One process: a thread for every control socket."""
 
     def __init__(self, controls: list[socket.socket]) -> None:
         self.controls = controls
         self.inside: set[int] = set()
+        self.courses: dict[int, Course] = {}
+        self.functions: dict[tuple[str, bool], Any] = {}
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
         self.bad = ctypes.addressof(ctypes.c_char.from_buffer(self.page))
         libc.mprotect(ctypes.c_void_p(self.bad), mmap.PAGESIZE, PROT_NONE)
 
     def serve(self) -> None:
         """Serve until the owner closes the first control socket."""
-        for control in self.controls[1:]:
-            threading.Thread(target=self.follow, args=(control,), daemon=True).start()
-        self.follow(self.controls[0])
+        for index in range(1, len(self.controls)):
+            threading.Thread(target=self.follow, args=(index,), daemon=True).start()
+        self.follow(0)
         os._exit(0)
 
-    def follow(self, control: socket.socket) -> None:
+    def follow(self, index: int) -> None:
         """Do what is told on one control socket, one thing after another."""
+        control = self.controls[index]
         self.answer(control, threading.get_native_id())
         doings: dict[str, Any] = {
-            "call": self.call, "reset": self.reset, "interrupt": self.interrupt, "fork": self.fork, "reap": self.reap,
+            "calls": functools.partial(self.calls, index), "hold": self.hold, "reset": self.reset, "interrupt": self.interrupt,
+            "fork": self.fork, "reap": self.reap,
         }  # fmt: skip
         while (request := receive(control)) is not None:
             try:
@@ -79,22 +93,41 @@ class TrialAgent:
         else:
             control.sendall(body)
 
-    def call(self, control: socket.socket, name: str, tagged: list[Any], wide: bool, tell: bool) -> None:
-        """Make one call, bracketed by the clock; ``tell`` just before it, for it may block."""
-        arguments = [Argument(one, self.bad) for one in tagged]
+    def calls(self, index: int, control: socket.socket, message: int, requests: list[Any]) -> None:
+        """Make calls, one after another, until it is held; answers with their replies."""
+        course = self.courses[index] = Course(message)
+        names: dict[str, int] = {}
+        for name, tagged, wide, binds in requests:
+            course.began = 0
+            if course.held:  # before ``hold`` looks at the replies, or it has seen that this call is the next
+                break
+            try:
+                for one in tagged:
+                    if one[0] == "fd":
+                        one[:] = "int", names[one[1]]
+            except KeyError:
+                course.replies.append(None)
+                continue
+            reply = self.call(course, name, tagged, wide)
+            course.replies.append(reply)
+            if binds and reply[0] >= 0:
+                made = (reply[0],) if len(binds) == 1 else struct.unpack("=ii", next(out for out in reply[2] if out))
+                names.update(zip(binds, made, strict=True))
+        self.answer(control, course.replies)
+
+    def call(self, course: "Course", name: str, tagged: list[Any], wide: bool) -> tuple[int, int, list[Any], int, int]:
+        """Make one call, bracketed by the clock."""
         own_call = self.signalled if name == "interrupt" else OWN_CALLS.get(name)
-        function: Any = own_call or getattr(libc, name)
+        function: Any = own_call or self.function(name, wide)
+        arguments = [Argument(one, self.bad) for one in tagged]
         if own_call is None:
-            function.restype = ctypes.c_ssize_t if wide else ctypes.c_int
             values = [argument.value for argument in arguments]
         else:
             values = [argument.buffer if argument.returns else argument.value.value for argument in arguments]
-        if tell:
-            self.answer(control, True)
         own = threading.get_ident()
         self.inside.add(own)
         ctypes.set_errno(0)
-        before = time.clock_gettime_ns(_REALTIME)
+        course.began = before = time.clock_gettime_ns(_REALTIME)
         result = function(*values)
         if own_call is None:
             number = ctypes.get_errno() if result == -1 else 0
@@ -102,7 +135,25 @@ class TrialAgent:
             result, number = result
         after = time.clock_gettime_ns(_REALTIME)
         self.inside.discard(own)
-        self.answer(control, (result, number, [argument.read_back() for argument in arguments], before, after))
+        return result, number, [argument.read_back() for argument in arguments], before, after
+
+    def function(self, name: str, wide: bool) -> Any:
+        """libc's function of this name, which gives an ssize_t or an int."""
+        found = self.functions.get((name, wide))
+        if found is None:
+            found = self.functions[name, wide] = libc[name]
+            found.restype = ctypes.c_ssize_t if wide else ctypes.c_int
+        return found
+
+    def hold(self, control: socket.socket, index: int, message: int) -> None:
+        """Have another thread make no more calls of a message than it is inside, if it has begun with that message."""
+        course = self.courses.get(index)
+        if course is None or course.message != message:
+            self.answer(control, None)
+            return
+        course.held = True
+        replies = list(course.replies)
+        self.answer(control, (replies, course.began or time.clock_gettime_ns(_REALTIME)))
 
     def reset(self, control: socket.socket) -> None:
         """Close all descriptors of the sequence that is over, and put back what it may have changed: the limit, the mask, the flags
@@ -114,7 +165,12 @@ class TrialAgent:
                 fcntl.fcntl(standard, fcntl.F_SETFD, 0)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, max(hard, FILES)))
-        os.closerange(3, FIRST_OWN_DESCRIPTOR)
+        first = 3
+        for own in sorted(one.fileno() for one in self.controls):
+            if first < own:
+                os.closerange(first, own)
+            first = own + 1
+        os.closerange(first, FILES)  # what fill_fds() may have made beyond its own
         self.answer(control, 0)
 
     def interrupt(self, control: socket.socket) -> None:
@@ -139,9 +195,12 @@ class TrialAgent:
         before = time.clock_gettime_ns(_REALTIME)
         pid = os.fork()
         if pid == 0:
-            for one in (*(pair[0] for pair in pairs), *self.controls):
-                one.close()
-            TrialAgent(theirs).serve()
+            try:
+                for one in (*(pair[0] for pair in pairs), *self.controls):
+                    one.close()
+                TrialAgent(theirs).serve()
+            finally:
+                os._exit(1)  # whatever fails here must never answer in the parent's place
         after = time.clock_gettime_ns(_REALTIME)
         child = os.pidfd_open(pid)
         self.answer(control, (pid, 0, [], before, after), child, *(pair[0].fileno() for pair in pairs))
@@ -197,4 +256,5 @@ def main(descriptors: list[int], arguments: dict[str, Any]) -> None:
     libc.sigaction(int(INTERRUPTS), struct.pack("=Q128xI4xQ", nothing, 0, 0), None)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
+    gc.freeze()  # a collection in a forked child would write to, and so copy, the memory of all that is there
     TrialAgent(controls).serve()

@@ -23,26 +23,44 @@ class Playing:
         self._mtu = mtu
         self._script, self._sides, self._datagrams = script, sides, datagrams
         self._listeners: dict[tuple[str, int], str] = {}
-        self._jobs = 0
+        self._served = self._jobs = 0
         self._sending: dict[tuple[Connection, bool], tuple[int, str, Side]] = {}
         self._passed: dict[tuple[Connection, bool], int] = {}
         self._accepted: set[Connection] = set()
         self.notes: list[str] = []
 
     def listen(self) -> None:
-        """A listening socket at each real server that answered."""
+        """A listening socket at each real server, but where it refused before it answered."""
+        known: set[tuple[str, int]] = set()
         for connection, (_, server) in self._sides.items():
             key = (server.host, connection.server[1])
-            if not server.real or not connection.answered or key in self._listeners:
-                continue
-            name = self._listeners[key] = "s" if not self._listeners else f"s{len(self._listeners) + 1}"
-            self._socket(server.host, name, connection.server)
-            self._script.call(server.host, f"listen({name}, 128)")
+            if key not in known and (connection.answered or connection.refused):
+                known.add(key)
+                if connection.answered:
+                    self._serve(connection, server)
+
+    def _serve(self, connection: Connection, server: Side) -> None:
+        """A real server listens before a connection that it answers, and no longer before one that it refuses."""
+        key = (server.host, connection.server[1])
+        listening = key in self._listeners
+        if not server.real or (connection.answered, connection.refused) in ((listening, not listening), (False, False)):
+            return
+        if self._script.asserted:
+            self._script.flush()
+        if listening:
+            self._script.call(server.host, f"close({self._listeners.pop(key)})")
+            return
+        self._served += 1
+        name = self._listeners[key] = "s" if self._served == 1 else f"s{self._served}"
+        self._socket(server.host, name, connection.server)
+        self._script.call(server.host, f"listen({name}, 128)")
 
     def play(self, event: Event) -> None:
         """One more event."""
         match event:
             case Segment():
+                if event is event.connection.segments[0]:
+                    self._serve(event.connection, self._sides[event.connection][1])
                 sender, receiver = self._sides[event.connection][:: 1 if event.from_client else -1]
                 if sender.real:
                     self._real(event, sender, receiver)

@@ -16,7 +16,7 @@ from socket import socket as Socket  # noqa: N812 - the classes here have method
 from types import TracebackType
 from typing import Any, Self
 
-from netlab.errors import LabError
+from netlab.errors import HostError, LabError
 from netlab.lab import namespaces
 from netlab.lab.closing import close_together
 from netlab.lab.keeper import Keeper
@@ -57,10 +57,18 @@ class Space:
         return self._held.socket(self.number, family, kind, protocol)
 
     def packet_socket(self, interface: str = "", *, ignore_outgoing: bool = False) -> Socket:
-        """An AF_PACKET socket for every frame (packet(7)) of one interface, or of all; it sees them from when this returns."""
+        """An AF_PACKET socket for every frame (packet(7)) of one interface, or of all; it sees them from when this returns.
+
+        Raises HostError where this process may have none.
+        """
+        try:
+            made = self.socket(AF_PACKET, SOCK_RAW, 0 if interface else htons(ETH_P_ALL))
+        except PermissionError as error:
+            # The namespace belongs to root's user namespace, which gives no capability that root itself lacks.
+            fix = "give root CAP_NET_RAW too (a container needs --cap-add NET_RAW), or run without root"
+            raise HostError(f"this machine lets us see no packets: socket(AF_PACKET): {error.strerror}", fix) from None
         if not interface:
-            return self.socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL))
-        made = self.socket(AF_PACKET, SOCK_RAW, 0)
+            return made
         try:
             if ignore_outgoing:
                 made.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)

@@ -26,7 +26,7 @@ from netlab.notation.values import (
 VARIANTS = ("v4", "v6", "any4", "any6", "mapped", "port0")
 """What may follow @x: the same port at another address, or (port0) the same address without its port."""
 
-STRUCTURES = {"linger": 2, "timeval": 2, "timespec": 2, "int": 1, "byte": 1, "rlimit": 2, "ucred": 3, "ip_mreq": 2}
+STRUCTURES = {"linger": 2, "timeval": 2, "timespec": 2, "int": 1, "byte": 1, "rlimit": 2, "ucred": 3, "ip_mreq": 2, "ip_mreqn": 3}
 """Structures by name, with how many members each has."""
 
 _NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\d+)(?![\w.:])")
@@ -280,10 +280,10 @@ def _structure(scanner: Scanner) -> Structure:
 
 
 def _member(scanner: Scanner, structure: str) -> int | str:
-    """A number; of ip_mreq (ip(7)) an IPv4 address too, of ucred (unix(7)) a process by its name."""
+    """A number; of ip_mreq and ip_mreqn (ip(7)) an IPv4 address too, of ucred (unix(7)) a process by its name."""
     scanner.skip()
     start = scanner.position
-    if structure == "ip_mreq" and (quad := scanner.match(_IPV4)):
+    if structure in ("ip_mreq", "ip_mreqn") and (quad := scanner.match(_IPV4)):
         try:
             return int(ipaddress.IPv4Address(quad[1]))
         except ValueError as error:

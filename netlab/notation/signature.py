@@ -4,7 +4,7 @@ It knows how arguments are assigned to parameters; which calls there are stands 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from netlab.notation.values import Value
@@ -44,11 +44,11 @@ class Signature:
     blocks: bool = False
     libc: bool = True
     source: str
+    repeats: bool = field(init=False)
+    """Whether an argument may be repeated: descriptor and events of poll."""
 
-    @property
-    def repeats(self) -> bool:
-        """Whether an argument may be repeated: descriptor and events of poll."""
-        return any(parameter.kind == "pollfd" for parameter in self.parameters)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "repeats", any(parameter.kind == "pollfd" for parameter in self.parameters))
 
     @property
     def usage(self) -> str:

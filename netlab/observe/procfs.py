@@ -123,9 +123,15 @@ def inside_call(pid: int, tid: int) -> bool:
     ``pid`` is as seen here, ``tid`` as the thread itself sees it, in its own PID namespace. A kernel without that file (user-mode
     Linux) is asked for the thread's stack, which it shows to root alone.
     """
-    folder = f"/proc/{pid}/task"
     try:
-        folder += f"/{_outer_tid(pid, tid)}"
+        return sleeps_inside(thread_folder(pid, tid))
+    except OSError:
+        return False
+
+
+def sleeps_inside(folder: str) -> bool:
+    """The same of the thread that a folder of /proc is about (``thread_folder``)."""
+    try:
         with open(f"{folder}/syscall") as file:
             word = file.read().split()[0]
     except FileNotFoundError:
@@ -144,12 +150,13 @@ def _asleep_in_call(folder: str) -> bool:
     return state == "S" and bool(functions) and "futex" not in functions  # close() lingers in what follows the call
 
 
-def _outer_tid(pid: int, tid: int) -> int:
+def thread_folder(pid: int, tid: int) -> str:
+    """Where /proc has a thread, by its number as it sees it itself; raises FileNotFoundError where there is none."""
     for entry in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{entry}/status") as file:
             for line in file:
                 if line.startswith("NSpid:") and int(line.split()[-1]) == tid:
-                    return int(entry)
+                    return f"/proc/{pid}/task/{entry}"
     raise FileNotFoundError(f"process {pid} has no thread {tid}")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from netlab.check.covered import Covered
 from netlab.check.result import HostFacts, RunResult, ScenarioResult
 from netlab.report.evidence import counts
+from netlab.report.html.palette import custom_properties
 from netlab.report.lines import Lines, printable
 from netlab.scenario.spec import NotTested, Scenario
 
@@ -32,14 +33,27 @@ CHAPTERS = {
     "resources": "What sockets cost",
 }
 """The groups of the documented model in the order in which they are best read, with their chapters' titles."""
+_OUTCOME = re.compile(r"<p><strong>(PASS|FAIL|INCONCLUSIVE)</strong>")
+_TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
+_UNFOLDED = 20
+"""So many rows a table shows without being asked."""
 _CLAIM = re.compile(r"^  - id:")
 _EVIDENCE = 40
-_STYLE = """body{max-width:60em;margin:2em auto;padding:0 1em;font:16px/1.5 system-ui,sans-serif;color:#222;background:#fff}
-pre{background:#f4f4f2;padding:.8em;overflow-x:auto;font-size:13px;line-height:1.4}code{font-family:ui-monospace,monospace}
-h3{margin-top:2.2em;border-top:1px solid #ddd;padding-top:1em}h3 code{font-size:1em}table{border-collapse:collapse}
-blockquote{color:#555;border-left:3px solid #ccc;margin-left:0;padding-left:1em}
-td,th{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:left}
-@media(prefers-color-scheme:dark){body{background:#161616;color:#ddd}pre{background:#222}h3{border-color:#444}}"""
+_STYLE = """*{box-sizing:border-box}html{scroll-padding-top:12px}
+body{max-width:64em;margin:0 auto;padding:24px 20px;font:15px/1.5 system-ui,"Segoe UI","DejaVu Sans",sans-serif}
+body{color:var(--ink);background:var(--page);overflow-wrap:anywhere}a{color:var(--link)}
+h1{font-size:28px;line-height:1.2;margin:0}h2{font-size:21px;margin:44px 0 8px}
+h3{font-size:17px;margin:0}p,ul,blockquote{margin:10px 0}
+section{margin:14px 0;padding:16px 20px;background:var(--card);border:1px solid var(--edge);border-left:5px solid var(--edge)}
+section{border-radius:12px}section.PASS{border-left-color:var(--pass)}section.FAIL{border-left-color:var(--fail)}
+section.INCONCLUSIVE{border-left-color:var(--doubt)}section>ul{color:var(--mute);font-size:13.5px;padding-left:20px}
+pre,code{font-family:ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:12.5px}
+pre{margin:10px 0;padding:10px 14px;border-radius:8px;background:var(--sunk);overflow-x:auto;line-height:1.45}
+blockquote{padding-left:14px;border-left:3px solid var(--edge);color:var(--mute)}
+summary{cursor:pointer;font-weight:600}.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:14px;margin:12px 0}
+td,th{padding:6px 12px;border-bottom:1px solid var(--edge);text-align:left;vertical-align:top}
+th{color:var(--mute);font-size:12.5px;overflow-wrap:normal}th+th,td+td{min-width:5em}td:first-child{min-width:11em}
+@page{margin:12mm}@media print{body{padding:0}pre{white-space:pre-wrap}section{break-inside:auto}details{display:none}}"""
 
 
 def chapters(scenarios: Sequence[Scenario], not_tested: Sequence[NotTested]) -> dict[str, str]:
@@ -72,9 +86,42 @@ def page(document: str) -> str:
     from markdown_it import MarkdownIt
 
     title = html.escape(document.partition("\n")[0].lstrip("# "))
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(document)
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style>'
+    body = _shaped(MarkdownIt("commonmark", {"html": False}).enable("table").render(document))
+    style = custom_properties() + _STYLE
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+    )
+    head += f"<title>{title}</title><style>{style}</style>"
     return f"<!doctype html>\n<html lang=en><head>{head}</head>\n<body>{body}</body></html>\n"
+
+
+def _shaped(body: str) -> str:
+    """What Markdown has no words for: a card for each claim in its outcome's colour, places to link to, long tables folded."""
+    anchors = {title: name for name, title in CHAPTERS.items()}
+    parts: list[str] = []
+    inside = False
+    for part in re.split(r"(?=<h[23]>)", body):
+        if inside:
+            parts.append("</section>\n")
+        if inside := part.startswith("<h3>"):
+            outcome = next(iter(_OUTCOME.findall(part)), "")
+            name = re.sub("<.*?>", "", part.partition("</h3>")[0])
+            parts.append(f'<section class="{outcome}" id="{name.replace(" ", "-")}">\n')
+        elif heading := re.match(r"<h2>(.*?)</h2>", part):
+            part = f'<h2 id="{anchors.get(html.unescape(heading[1]), heading[1].replace(" ", "-"))}">{part.removeprefix("<h2>")}'
+        parts.append(_TABLE.sub(_folded, part))
+    linked = "".join([*parts, "</section>\n" * inside])
+    for title, name in anchors.items():
+        cell = f"<td>{html.escape(title)}</td>"
+        linked = linked.replace(cell, f'<td><a href="#{name}">{html.escape(title)}</a></td>')
+    return linked
+
+
+def _folded(found: "re.Match[str]") -> str:
+    table = f'<div class="scroll">\n{found[0]}\n</div>'
+    rows = found[0].count("<tr>") - 1
+    return table if rows <= _UNFOLDED else f"<details><summary>{rows} rows</summary>\n{table}\n</details>"
 
 
 _Groups = dict[str, tuple[list[Scenario], list[NotTested]]]

@@ -7,6 +7,10 @@ import ctypes
 from typing import Any
 
 
+_UNSIGNED = 0xFFFFFFFF
+_ADDRESS_ROOM = 128  # sizeof(struct sockaddr_storage)
+
+
 class Message(ctypes.Structure):
     """struct msghdr of <sys/socket.h>."""
 
@@ -64,12 +68,14 @@ class Argument:
             slot.base = address_of(part)
             slot.length = part.size
         name = content.get("name")
-        wrong = name[1] if isinstance(name, list) else None  # an address's length, at a bad pointer
-        self.name = None if wrong is not None else self._piece(name)
+        # An address's length, at a bad pointer or at memory that is not as long as that.
+        how, wrong = (name[0], name[1] & _UNSIGNED) if isinstance(name, list) else ("", None)
+        bad_name = how == "bad"
+        self.name = None if bad_name else self._piece(_ADDRESS_ROOM if wrong is not None else name)
         control = content.get("control")
         self.control = None if control == ["bad"] else self._piece(control)
         self.header = Message(
-            name=bad if wrong is not None else ctypes.addressof(self.name) if self.name is not None else None,
+            name=bad if bad_name else ctypes.addressof(self.name) if self.name is not None else None,
             namelen=wrong if wrong is not None else len(self.name) if self.name is not None else 0,
             iov=ctypes.addressof(self.vector),
             iovlen=len(self.parts),

@@ -31,7 +31,7 @@ FD_SET_SIZE = 128
 
 _STRUCTURES: Mapping[str, str] = {
     "linger": "=ii", "timeval": "@ll", "timespec": "@ll", "int": "=i", "byte": "=B", "ucred": "=iII", "rlimit": "@LL",
-    "ip_mreq": "!II",
+    "ip_mreq": "!II", "ip_mreqn": "!II =i",
 }  # fmt: skip
 MEMORY = ("rmem_alloc", "rcvbuf", "wmem_alloc", "sndbuf", "fwd_alloc", "wmem_queued", "optmem", "backlog", "drops")
 """What SO_MEMINFO gives, numbers of 32 bits in this order: SK_MEMINFO_ in include/uapi/linux/sock_diag.h."""
@@ -101,25 +101,35 @@ def _byte_order() -> Any:
 
 def pack_structure(name: str, members: Sequence[int]) -> bytes:
     """A structure by its name in the notation."""
-    layout = struct.Struct(_STRUCTURES[name])
     limits = {"I": 1 << 32, "L": 1 << (8 * struct.calcsize("@L")), "B": 1 << 8}
     codes = [code for code in _STRUCTURES[name] if code.isalpha()]
     wrapped = [member % limits[code] if code in limits else member for code, member in zip(codes, members, strict=True)]
     try:
-        return layout.pack(*wrapped)
+        return b"".join(struct.pack(part, *wrapped[first:end]) for part, first, end in _parts(name))
     except struct.error as error:
         raise MarshalError(f"{{{name}:{','.join(map(str, members))}}} does not fit into memory: {error}") from None
 
 
 def print_structure(name: str, raw: bytes) -> str:
     """A structure as the notation writes it."""
-    layout = struct.Struct(_STRUCTURES[name])
-    return f"{{{name}:{','.join(str(member) for member in layout.unpack(raw[: layout.size]))}}}"
+    members: list[int] = []
+    at = 0
+    for part, _, _ in _parts(name):
+        members += struct.unpack_from(part, raw, at)
+        at += struct.calcsize(part)
+    return f"{{{name}:{','.join(map(str, members))}}}"
 
 
 def structure_size(name: str) -> int:
     """sizeof the structure; 0 for a name that is none."""
-    return struct.calcsize(_STRUCTURES[name]) if name in _STRUCTURES else 0
+    return sum(struct.calcsize(part) for part, _, _ in _parts(name)) if name in _STRUCTURES else 0
+
+
+def _parts(name: str) -> list[tuple[str, int, int]]:
+    """A structure's parts by byte order, each with the numbers of its first member and of the one after its last."""
+    parts = _STRUCTURES[name].split()
+    ends = [sum(len(part) - 1 for part in parts[: number + 1]) for number in range(len(parts))]
+    return [(part, end - len(part) + 1, end) for part, end in zip(parts, ends, strict=True)]
 
 
 def pack_epoll_event(events: int, fd: int) -> bytes:

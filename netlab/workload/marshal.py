@@ -121,13 +121,16 @@ def _message_name_in(encoder: Encoder) -> bytes | list[str | int] | None:
     return padded(raw, length)[:length]
 
 
-def _message_name_out(encoder: Encoder) -> int | None:
+def _message_name_out(encoder: Encoder) -> int | list[str | int] | None:
     value = encoder.values.get("address")
     match value:
         case None | Name("BUF"):
-            return encoder.length(ADDRESS_ROOM)
+            room = encoder.length(ADDRESS_ROOM)
+            return room if 0 <= room <= PAD_LIMIT else ["room", room]
         case Buffer(size):
             return size
+        case BadPointer(False, size):
+            return ["bad", encoder.length(sockaddr.INET_LENGTH if size is None else size)]
         case BadPointer(True, _) | Name("NONE"):
             return None
     raise encoder.refuse(value, "a buffer for an address")

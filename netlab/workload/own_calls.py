@@ -160,6 +160,8 @@ def own_directory() -> None:
     if folder >= 0:
         os.fchdir(folder)
         os.close(folder)
+        # A shell of system() asks for the path of where it is, unless it was told of one that leads there (POSIX.1-2024 sh, PWD).
+        os.environ["PWD"] = "/proc/self/cwd"
 
 
 OWN_CALLS: dict[str, Any] = {

@@ -162,8 +162,9 @@ def _option_value(form: str, raw: bytes) -> Any:
         return sockaddr.unpack(raw)
     if form == "bytes":
         return print_data(raw)
-    if form == "tcp_info" and raw:
-        return {"state": _TCP_STATES.get(raw[0], str(raw[0])), "len": len(raw)}
+    if form == "tcp_info":
+        # Its first byte is the state, which a length of 0 leaves out.
+        return ({"state": _TCP_STATES.get(raw[0], str(raw[0]))} if raw else {}) | {"len": len(raw)}
     if form == "meminfo":
         return dict(zip(MEMORY, struct.unpack_from(f"={len(raw) // 4}I", raw), strict=False))
     if form not in ("int", "errno"):

@@ -55,6 +55,8 @@ def _value(entry: Mapping[str, Any], wanted: Any, asked: int) -> bool:
         number = entry.get("fd")
         if isinstance(wanted, int):
             return wanted >= 0 if number is None else wanted == number
+        if str(wanted).startswith(">="):
+            return number is None or number >= int(wanted[2:])
         return wanted == "fd" or str(wanted).startswith("=")
     if isinstance(said, str) and said.startswith("&"):
         return _flags(number_of(said[1:]) or 0, wanted)
@@ -113,8 +115,21 @@ def _part(part: str, wanted: str, said: Any) -> bool:
     if isinstance(said, dict):
         return part not in said or _out(wanted, said[part])
     if part == "addrlen" and said != "*":
-        return (wanted == "0") == (said in ("", None))
+        lengths = _lengths(str(said or ""))
+        return not lengths or (number_of(wanted) in lengths if wanted != "*" else 0 not in lengths)
     return bool(said == "*")
+
+
+def _lengths(address: str) -> tuple[int, ...]:
+    """How long an address may be as bytes, none where that is not known: ip(7), ipv6(7), unix(7)."""
+    kind, _, name = address.partition(":")
+    if address in ("", "unixfamilyonly"):
+        return (2 if address else 0,)
+    if kind == "unix":
+        return (3 + len(name.encode()),)
+    if kind == "abstract":
+        return (8,) if name == "*" else (3 + len(name.encode()),)
+    return (28,) if address.startswith("[") else (16,) if _ADDRESS.fullmatch(address) else ()
 
 
 def _scalar(wanted: str, said: str) -> bool:

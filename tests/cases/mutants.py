@@ -120,6 +120,8 @@ def _size(value: object) -> int | None:
 
 def _values(right: dict[str, Any]) -> list[Mutant]:
     """Another number, the flag the other way."""
+    if right.get("signal"):
+        return [Mutant(kind="value", expect={"ret": 0, "errno": None})]
     ret = right["ret"]
     if isinstance(ret, str):
         other = ret.removeprefix("!") if ret.startswith("!&") else f"!{ret}" if ret.startswith("&") else None

@@ -8,7 +8,7 @@ from doctored import edited
 
 from ci.real_captures import captured, lacking
 from netlab.check.captures import connections, verdicts
-from netlab.check.wire import judge_wire, wire_connections
+from netlab.check.wire import judge_segments, judge_wire, wire_connections
 from netlab.files import SHIPPED_SCENARIOS
 from netlab.run import run_scenario
 from netlab.scenario.load import load_scenarios
@@ -75,6 +75,30 @@ def test_no_stack_breaks_a_rule_in_a_shipped_scenario(file: Path) -> None:
     (scenario,) = load_scenarios(file)
     timeline = run_scenario(scenario).timeline
     assert judge_wire(timeline, stacks(timeline)) == ()
+
+
+def test_the_verdict_rests_on_every_segment_that_was_sent(tmp_path: Path) -> None:
+    file = tmp_path / "open.scenario.yaml"
+    file.write_text("""topology: two-hosts
+steps:
+  - server: s = socket(AF_INET, SOCK_STREAM, 0)
+  - server: bind(s, 0.0.0.0:8080)
+  - server: listen(s, 8)
+  - client: c = socket(AF_INET, SOCK_STREAM, 0)
+  - client: connect(c, server:8080)
+  - client: send(c, "hello", 0) -> 5
+  - server: a = accept(s)
+  - server: recv(a, buf(5), MSG_WAITALL) -> 5
+  - expect: {packets: [client > server S, server > client S., client > server ., client > server P., server > client .]}
+""")
+    timeline = run_scenario(load_scenarios(file)[0]).timeline
+    verdict = judge_segments(timeline)
+    assert verdict is not None
+    assert verdict.outcome == "PASS"
+    evidence = [timeline.observations[index] for index in verdict.evidence]
+    assert [(one.host, one.direction) for one in evidence if isinstance(one, Packet)] == [
+        ("client", "out"), ("server", "out"), ("client", "out"), ("client", "out"), ("server", "out"),
+    ]  # fmt: skip
 
 
 def test_what_a_node_sent_is_judged_and_what_it_received_is_not(tmp_path: Path) -> None:

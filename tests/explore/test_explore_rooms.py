@@ -5,11 +5,17 @@ from test_architecture import PACKAGE, imports, room_of
 
 MADE = (
     "scene", "openings", "courses", "subjects", "options", "opening_calls", "transfer_calls", "descriptor_calls", "asking_calls",
-    "file_calls", "process_calls", "scripts", "script_texts",
+    "file_calls", "process_calls", "scripts", "script_texts", "internet_texts", "local_texts",
+    "process_texts",
     "sequences",
 )  # fmt: skip
-PLAYED = {"performing": {"errors", "lab", "observe", "workload"}, "playing": {"errors", "lab", "observe", "workload", "topology"},
-          "trial_agent": {"workload"}}  # fmt: skip
+PLAYED = {
+    "performing": {"errors", "lab", "observe", "workload"},
+    "batching": {"observe", "workload"},
+    "playing": {"errors", "lab", "observe", "workload", "topology"},
+    "trial_agent": {"workload"},
+    "trials": {"workload"},
+}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -24,7 +30,7 @@ def test_sequences_are_played_without_a_rule(name: str) -> None:
     found = imports(PACKAGE / f"explore/{name}.py")
     assert {room_of(one) for one in found} <= {"", "notation", "explore", *PLAYED[name]}
     inner = {one.rpartition(".")[2] for one in found if room_of(one) == "explore"}
-    assert inner <= {"performing", "scene"}
+    assert inner <= {"performing", "batching", "scene", "trials"}
 
 
 def test_hypothesis_is_imported_only_when_sequences_are_drawn() -> None:

@@ -12,11 +12,12 @@ from networks import two_hosts
 
 from netlab.explore.coverage import Coverage, reached_established
 from netlab.explore.judging import judge
-from netlab.explore.playing import Stage, Trial, in_time
+from netlab.explore.playing import Stage
 from netlab.explore.scene import RECORD, Line
 from netlab.explore.searching import Limits, Search
 from netlab.explore.sequences import Weights, decode
 from netlab.explore.telling import scenario
+from netlab.explore.trials import Trial, in_time
 from netlab.model.sockets.beginning import world_of
 from netlab.notation.calls import CallText
 from netlab.notation.parse import parse_step

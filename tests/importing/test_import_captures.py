@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from segments_written import packets
+from segments_written import Wire, packets
 
 from netlab.document import Document
 from netlab.errors import SpecError
@@ -111,6 +111,26 @@ def test_nobody_listens_where_a_connection_was_refused() -> None:
     assert "server:80 > client:1000 R." in scenario
     _, scenario, _ = imported("a S 0 mss", "b R. 0 ack 1", real=("both",))
     assert "  - client: join opening1 -> ECONNREFUSED\n" in scenario
+
+
+def test_a_server_that_refused_first_listens_later_and_one_that_stopped_no_more() -> None:
+    refused = ("a S 0 mss sack", "b R. 0 ack 1")
+    tries = [
+        Wire({"a": first, "b": 7 * first}).packets(*lines) for first, lines in ((1, refused), (9_000_000, WHOLE), (90, refused))
+    ]
+    later = [
+        msgspec.structs.replace(packet, time=packet.time + at * 1_000_000_000) for at, some in enumerate(tries) for packet in some
+    ]
+    scenario = from_capture(later, "field", "field.pcap", ()).scenario()
+    told = ("listen(s, 128)", "close(s)", "client:1000 > server:80 S seq 0 win", "server:80 > client:1000 R.")
+    assert [one for line in scenario.splitlines() for one in told if one in line] == [
+        told[2],
+        told[3],
+        told[0],
+        told[2],
+        told[1],
+        *told[2:],
+    ]
 
 
 def test_a_long_silence_is_shortened_and_told() -> None:

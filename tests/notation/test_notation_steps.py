@@ -107,6 +107,7 @@ VALUES: list[tuple[str, Value]] = [
     ("if:lo", SocketAddress("interface", interface="lo")),
     ("{linger:1,-5}", Structure("linger", (1, -5))),
     ("{ip_mreq:239.1.1.1,10.0.0.1}", Structure("ip_mreq", (0xEF010101, 0x0A000001))),
+    ("{ip_mreqn:239.1.1.1,0.0.0.0,1}", Structure("ip_mreqn", (0xEF010101, 0, 1))),
     ("{ucred:p,65534,0}", Structure("ucred", ("p", 65534, 0))),
     ("rights(a, b)", Rights(("a", "b"))),
 ]

@@ -80,7 +80,7 @@ class Guest:
         """The JSON value that a script prints; AssertionError with what it complained of when it fails."""
         done = self.run(script, timeout=timeout)
         assert not done.stderr, done.stderr
-        assert done.returncode == 0
+        assert done.returncode == 0, f"status {done.returncode}" + (f": not done in {timeout} s" if done.returncode == 124 else "")
         return json.loads(done.stdout)
 
     def _boot(self, command: Sequence[str], timeout: float) -> str:

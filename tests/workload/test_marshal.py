@@ -142,6 +142,8 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("setsockopt(s,SOL_SOCKET,SO_LINGER,{linger:1,10})", [*ints(3, 1, 13), ["in", struct.pack("=ii", 1, 10)], ["int", 8]]),
     ("setsockopt(s,SOL_IP,IP_ADD_MEMBERSHIP,{ip_mreq:239.1.1.1,0.0.0.0})",
      [*ints(3, 0, 35), ["in", b"\xef\1\1\1\0\0\0\0"], ["int", 8]]),
+    ("setsockopt(s,SOL_IP,IP_ADD_MEMBERSHIP,{ip_mreqn:239.1.1.1,0.0.0.0,1})",
+     [*ints(3, 0, 35), ["in", b"\xef\1\1\1\0\0\0\0" + struct.pack("=i", 1)], ["int", 12]]),
     ("unlink(\"/a\")", [["in", b"/a\0"]]),
     ("umask(027)", ints(0o27)),
     ("setsockopt(s,SOL_SOCKET,SO_RCVTIMEO,{timeval:0,2})", [*ints(3, 1, 20), ["in", struct.pack("@ll", 0, 2)], ["int", 16]]),
@@ -196,6 +198,10 @@ def test_messages() -> None:
     assert nowhere.args[1][1]["name"] == ["bad", 9]
     received = encoded("recvmsg(u,buf(5),0)")
     assert received.args[1] == ["msg", {"name": 128, "iov": [["out", 5]], "control": 512, "flags": 0}]
+    below = encoded("recvmsg(u,buf(5),0,addrlen=-1)")
+    assert below.args[1][1]["name"] == ["room", -1]
+    astray = encoded("recvmsg(u,buf(5),0,addr=BADPTR)")
+    assert astray.args[1][1]["name"] == ["bad", 16]
     several = encoded('sendmsg(u,iov("ab",buf(3),NULL[4]),0)')
     assert several.args[1][1]["iov"] == [["in", b"ab"], ["in", b"abc"], ["null", 4]]
     scattered = encoded("recvmsg(u,iov(buf(2),buf(8)),0)")
@@ -274,6 +280,12 @@ REPLIES: list[tuple[str, int, list[Any], Any]] = [
      {"iov": ['"a"', '""'], "data": '"a"', "flags": "0", "from": "", "control": {}}),
     ("getsockopt(s,SOL_SOCKET,SO_MEMINFO)", 0, [None, None, None, struct.pack("=3I", 1, 2, 3) + bytes(24), struct.pack("=i", 12)],
      {"rmem_alloc": 1, "rcvbuf": 2, "wmem_alloc": 3}),
+    ("getsockopt(s,IPPROTO_TCP,TCP_INFO,BUF,0)", 0, [None, None, None, bytes(256), struct.pack("=i", 0)], {"len": 0}),
+    ("getsockopt(s,IPPROTO_TCP,TCP_INFO,BUF,1)", 0, [None, None, None, b"\x0a" + bytes(255), struct.pack("=i", 1)],
+     {"state": "LISTEN", "len": 1}),
+    ("getsockopt(s,IPPROTO_TCP,TCP_NODELAY,BUF,0)", 0, [None, None, None, bytes(4), struct.pack("=i", 0)], 0),
+    ("getsockopt(s,SOL_SOCKET,SO_LINGER,BUF,0)", 0, [None, None, None, bytes(8), struct.pack("=i", 0)], ""),
+    ("getsockopt(s,SOL_SOCKET,SO_MEMINFO,BUF,0)", 0, [None, None, None, bytes(36), struct.pack("=i", 0)], {}),
     ("recvmsg(u,buf(4),0)", 0, [None, message(control=cmsg(0, 8, b"\2\0\0\0\x0a\0\0\2\x0a\0\0\3")), None],
      {"data": '""', "flags": "0", "from": "",
       "control": {"IP_PKTINFO": {"ifindex": 2, "spec_dst": "10.0.0.2", "addr": "10.0.0.3"}}}),

@@ -210,3 +210,16 @@ def test_a_call_that_is_put_off_comes_when_it_is_due_and_is_told_as_a_call_of_it
     assert started["write"].time - started["after"].time >= 150_000_000
     returned = {one.id: one.result for one in put_off.timeline.observations if isinstance(one, CallReturned)}
     assert [returned[one.id] for one in started.values()] == [0, 0, 4, 4]
+
+
+def test_a_shell_finds_its_way_where_the_agent_is(tmp_path: Path) -> None:
+    """The agent's directory has no path: a shell that looked for one would complain, and relative names would still be right."""
+    assert holds(
+        tmp_path,
+        """
+        s = socket(AF_UNIX, SOCK_STREAM, 0)
+        bind(s, unix:here)
+        system("sh -n /dev/null 2>said && test -S here") -> 0
+        system("test ! -s said") -> 0
+        """,
+    )

@@ -3,6 +3,7 @@
 It knows bind(), connect(), getsockname() and their like alike, and which of them looks at what first it does not.
 """
 
+import re
 import socket
 from typing import Any
 
@@ -23,6 +24,8 @@ LONGEST = 128
 """sizeof(struct sockaddr_storage): a longer address is refused before it is read (move_addr_to_user() in net/socket.c)."""
 ROOM = 128
 _POINTER_LENGTH = 16
+_BEFORE_NAME = 3
+"""The family, and the zero that an abstract name begins with (unix(7))."""
 
 
 def natural_length(address: Address) -> int:
@@ -184,14 +187,18 @@ def _room(s: Situation) -> int | None:
     return ROOM
 
 
-def unwritable(s: Situation, address: Address) -> str:
-    """The errno with which writing back an address fails, "" if it does not (move_addr_to_user() in net/socket.c)."""
+def unwritable(s: Situation, address: Address | None) -> str:
+    """The errno with which writing back an address fails, "" if it does not (move_addr_to_user() in net/socket.c).
+
+    Without an address only its length, 0, is written; what the caller said that there is room for is looked at all the same.
+    """
     room = _room(s)
     if room is None:
         return "EFAULT"
     if room < 0:
         return "EINVAL"
-    return "EFAULT" if min(room, full_length(address)) > 0 and isinstance(pointed(s), BadPointer) else ""
+    needed = full_length(address) if address is not None else 0
+    return "EFAULT" if min(room, needed) > 0 and isinstance(pointed(s), BadPointer) else ""
 
 
 def wants_address(s: Situation) -> bool:
@@ -222,6 +229,9 @@ class Cut(msgspec.Struct, frozen=True):
         """What those bytes say."""
         if self.address.family != UNIX and self.room >= 8 and world.port(self.address.port) < 0:
             return AnAddress(self.address).accepts(out, world) or out == f"family{self.address.family}"
+        if self.address.kind == "abstract" and world.port(self.address.port) < 0 and self.room > _BEFORE_NAME:
+            # The kernel's choice is a number of five digits.
+            return isinstance(out, str) and re.fullmatch(f"abstract:[0-9a-f]{{{self.room - _BEFORE_NAME}}}", out) is not None
         return bool(out == self.shown(world))
 
     def shown(self, world: World) -> Any:

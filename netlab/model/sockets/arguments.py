@@ -156,6 +156,7 @@ def _scope(host: str, world: World, process: str) -> int:
     return int(zone) if zone.isdecimal() else world.hosts[world.processes[process].host].interfaces.get(zone, 0)
 
 
+@lru_cache(maxsize=1024)
 def _canonical(host: str) -> str:
     """As inet_ntop writes it: mapped addresses as ::ffff:10.0.0.1."""
     if ":" not in host:

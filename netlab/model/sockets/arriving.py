@@ -42,17 +42,14 @@ def arrivals(world: World, numbers: tuple[int, ...]) -> tuple[World, ...]:
 
 
 def concerned(world: World, process: str, descriptors: tuple[int, ...]) -> tuple[int, ...]:
-    """The objects behind descriptors, each once; of an epoll set also those that it watches."""
+    """The objects behind descriptors, each once; of an epoll set also those that it watches, other sets among them."""
     found: dict[int, None] = {}
     table = world.processes[process].table
-    for fd in descriptors:
-        if fd not in table:
-            continue
-        number = world.descriptions[table[fd].description].object
-        found[number] = None
+    left = [table[fd].description for fd in reversed(descriptors) if fd in table]
+    while left:
+        number = world.descriptions[left.pop()].object
         one = world.objects[number]
-        if isinstance(one, Epoll):
-            for _, description in one.watched:
-                if description in world.descriptions:
-                    found[world.descriptions[description].object] = None
+        if number not in found and isinstance(one, Epoll):
+            left += [description for _, description in reversed(one.watched) if description in world.descriptions]
+        found[number] = None
     return tuple(found)

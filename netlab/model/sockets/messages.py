@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from netlab.model.sockets.addresses import UNIX, address_out, pointed, unwritable, wants_address
+from netlab.model.sockets.addresses import address_out, pointed, unwritable, wants_address
 from netlab.model.sockets.arguments import Data
 from netlab.model.sockets.objects import Address, Datagram, Socket
 from netlab.model.sockets.options.values import timeout
-from netlab.model.sockets.outcomes import AnAddress, Exactly, Learn, Message, Out, Outcome, Seen, Value, learning
+from netlab.model.sockets.outcomes import Exactly, Learn, Message, Out, Outcome, Seen, Value, learning
 from netlab.model.sockets.rules import Rule
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import Description, World
@@ -26,7 +26,6 @@ RECEIVES = ("recv", "recvfrom", "recvmsg", "read")
 NAMES_ADDRESS = ("sendto", "sendmsg")
 NO_FLAGS = ("read", "write")
 _POINTER_LENGTH = 16
-_NOBODY = Address(UNIX, kind="unnamed")
 _TICK = 10_000_000
 """The kernel may end a wait one tick early: 10 ms where HZ is 100 (options/values.py)."""
 _CMSG_CLOEXEC, _TRUNC = constant("MSG_CMSG_CLOEXEC"), constant("MSG_TRUNC")
@@ -77,6 +76,16 @@ def unwritable_to(s: Situation, many: int) -> bool:
             return True
         at += _size(part)
     return False
+
+
+def writable(s: Situation) -> int:
+    """How many bytes the buffers take before the first that is where no memory is."""
+    many = 0
+    for part in parts(s):
+        if isinstance(part, BadPointer) and _size(part):
+            break
+        many += _size(part)
+    return many
 
 
 def content(s: Situation) -> bytes:
@@ -144,14 +153,17 @@ def message_out(
             return address_out(s, source), learning(source)
     found: dict[str, Out] = {"flags": Exactly(flag_names("MSG_", flags | (s.number("flags") & _CMSG_CLOEXEC)))}
     found["control"] = Exactly({}) if control is None else control
+    if isinstance(control, Free) and s.args.get("control") is not None:
+        # How much comes is not known, so neither is whether the caller's room was enough (MSG_CTRUNC).
+        found["flags"] = Free()
     if data is not None and not unreadable(s):
         found |= {"data": Exactly(print_data(data))} | _scattered(s, data)
     wants = pointed(s)
     learn: Learn | None = None
     if isinstance(wants, BadPointer) or wants == "NONE" or source is None:
         found["from"] = Exactly("")
-    elif not isinstance(wants, Data) and "addrlen" not in s.args:
-        found["from"] = AnAddress(source)
+    elif not isinstance(wants, Data):
+        found["from"] = address_out(s, source) or Exactly("")
         learn = _learning_source(source)
     return Message(found), learn
 
@@ -197,11 +209,11 @@ def datagram_given(
 
 
 def with_name_written(s: Situation, outcome: Outcome, source: Address | None = None) -> Outcome:
-    """What recvfrom() received is gone, and it fails, where the sender's name cannot be written (move_addr_to_user())."""
-    if s.call.name != "recvfrom" or not wants_address(s):
+    """What was received is gone, and the call fails, where the sender's name cannot be written (move_addr_to_user())."""
+    if s.call.name not in ("recvfrom", "recvmsg") or outcome.kind != "returns" or not wants_address(s):
         return outcome
-    errno = unwritable(s, source if source is not None else _NOBODY)
-    if not errno or (source is None and errno == "EFAULT" and isinstance(pointed(s), BadPointer)):
+    errno = unwritable(s, source)
+    if not errno:
         return outcome
     return msgspec.structs.replace(outcome, kind="fails", errno=errno, value=0, out=None, learn=None)
 
@@ -235,14 +247,15 @@ def error_taken(s: Situation) -> Iterable[Outcome]:
 
 
 def limit(s: Situation) -> int | None:
-    """How long the call may wait, in ns: SO_RCVTIMEO or SO_SNDTIMEO; None for ever (socket(7))."""
+    """How long the call may wait, in ns: SO_RCVTIMEO or SO_SNDTIMEO as it was when it began; None for ever (socket(7))."""
     receives = s.call.name in RECEIVES or s.call.name.startswith("accept")
-    return timeout(s.socket, "SO_RCVTIMEO" if receives else "SO_SNDTIMEO")
+    return timeout(s.at_first, "SO_RCVTIMEO" if receives else "SO_SNDTIMEO")
 
 
 def waits_never(s: Situation) -> bool:
-    """Whether the call does not wait: O_NONBLOCK, MSG_DONTWAIT, a time limit below 0."""
-    return s.nonblocking or limit(s) == 0
+    """Whether the call does not wait: O_NONBLOCK, MSG_DONTWAIT, a time limit below 0. One that waits already goes on, whatever is
+    set meanwhile: sock_rcvtimeo() and sock_sndtimeo() are asked once (include/net/sock.h)."""
+    return not s.resumed and (s.nonblocking or limit(s) == 0)
 
 
 def waiting(s: Situation, world: World | None = None, errno: str = "EAGAIN", note: object = None) -> Iterable[Outcome]:

@@ -12,6 +12,9 @@ from netlab.model.sockets.world import Process, World
 
 Key = tuple[str, str, str]
 """What World.paths is keyed by: host, "path" or "abstract", name."""
+ANY_NAME: Key = ("", "", "")
+"""Stands in World.doubtful for whatever name there is."""
+_TYPES: tuple[Type, ...] = ("stream", "dgram", "seqpacket")
 
 LONGEST_COMPONENT = 255
 """NAME_MAX: bytes in one component of a path (POSIX.1-2024 <limits.h>; limits.h of Linux)."""
@@ -34,21 +37,26 @@ def name_key(host: str, address: Address, kind: Type) -> Key:
     return path_key(host, address.host)
 
 
+def keys_of(host: str, address: Address) -> tuple[Key, ...]:
+    """All keys that a UNIX address may stand under, whatever the type of the socket is."""
+    return tuple(dict.fromkeys(name_key(host, address, kind) for kind in _TYPES))
+
+
 def path_key(host: str, path: str) -> Key:
     """What stands for a path in World.paths."""
     return host, "path", posixpath.normpath(path)
 
 
 def exists(world: World, key: Key) -> bool | None:
-    """Whether something stands under a name; None where nobody knows: an absolute path that no call has made, any name where the
-    model has lost track of a socket."""
-    if key in world.paths:
-        return True
+    """Whether something stands under a name; None where nobody knows: an absolute path that no call has made, any name that an
+    unknown call may have made or taken away."""
     name = key[2]
-    if key[1] == "abstract" or not name.startswith(("/", "..")):
-        return True if name == "." else None if world.lost else False
-    if name in _DIRECTORIES or name in DEVICES:
+    if key in world.paths or (key[1] == "path" and (name == "." or name in _DIRECTORIES or name in DEVICES)):
         return True
+    if key in world.doubtful or ANY_NAME in world.doubtful:
+        return None
+    if key[1] == "abstract" or not name.startswith(("/", "..")):
+        return False
     return False if _made_up(world, name) else None
 
 
@@ -82,9 +90,13 @@ def way_error(world: World, host: str, path: str) -> str | None:
         return None
     if directory:
         return ""
-    if exists(world, key):
+    there = exists(world, key)
+    if there:
         return "ENOTDIR"
-    return "ENOTDIR" if way_error(world, host, parent) == "ENOTDIR" else "ENOENT"
+    before = way_error(world, host, parent)
+    if before is None or before == "ENOTDIR":
+        return before
+    return None if there is None else "ENOENT"
 
 
 def permitted(world: World, process: Process, key: Key, wanted: int) -> bool | None:
@@ -99,5 +111,6 @@ def permitted(world: World, process: Process, key: Key, wanted: int) -> bool | N
         if key[2] in DEVICES:
             return not wanted & 1
         return None
-    bits = mode >> 6 if owner == process.uid else mode
+    # seteuid() leaves the group, which is that of the files: the bits of others are never asked (path_resolution(7)).
+    bits = mode >> 6 if owner == process.uid else mode >> 3
     return bits & wanted == wanted

@@ -86,8 +86,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 class Datagram(msgspec.Struct, frozen=True, kw_only=True):
     """One message with its bounds. ``data`` is None where its bytes are not known; ``rights`` are descriptions passed with it.
 
-    ``certain`` is false while it may still be on the way, or may have been lost. ``sender`` is the id of the UNIX socket that sent
-    it, 0 for any other.
+    ``certain`` is false while it may still be on the way; ``doubtful`` says that it may never come: it is not for this socket, or there
+    was no room. ``sender`` is the id of the UNIX socket that sent it, 0 for any other.
     """
 
     size: int
@@ -96,6 +96,7 @@ class Datagram(msgspec.Struct, frozen=True, kw_only=True):
     rights: tuple[int, ...] = ()
     control: tuple[Any, ...] = ()
     certain: bool = True
+    doubtful: bool = False
     sender: int = 0
 
 
@@ -148,10 +149,12 @@ class Pipe(msgspec.Struct, frozen=True, kw_only=True):
     """One end of pipe(): ``other`` is the other end's id (0 when it has ended), ``flow`` what is in it (kept by the reading end).
 
     ``pages`` is how what is in it lies in pages (kept by the reading end, too): of each, where its data ends, and how much is left.
+    Both are the writing end's when it is the last. ``pipe`` is one number for both ends.
     """
 
     writes: bool
     other: int = 0
+    pipe: int = 0
     flow: Flow = Flow()
     pages: tuple[tuple[int, int], ...] = ()
     kind: Kind = "pipe"

@@ -10,17 +10,28 @@ from typing import Any
 import msgspec
 
 from netlab.model.sockets.arriving import arrivals, concerned
-from netlab.model.sockets.ending import ended, process_ended
-from netlab.model.sockets.forgetting import forget
+from netlab.model.sockets.forgetting import forget, touched
+from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.outcomes import NewDescriptor, Outcome, Seen
 from netlab.model.sockets.rules import Profile, Rule
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.tables import Allowed, allowed
+from netlab.model.sockets.under_way import (
+    begun,
+    buried,
+    descriptors_of,
+    entered,
+    inside,
+    interrupted,
+    keeps_alive,
+    let_go,
+    let_go_early,
+    restarted,
+    without,
+)
 from netlab.model.sockets.world import Pending, World
 from netlab.notation.calls import Call
 
-IN_CHILD = "in a child"
-"""The note of an outcome that ends a process which was made for the call only (``child``), and not the caller."""
 MOST_WORLDS = 16
 """More than this many worlds at a time are not followed: what comes then is not judged (and said so), never judged wrongly."""
 
@@ -75,7 +86,7 @@ class Oracle:
     def start(self, process: str, call: Call, at: int = 0) -> int:
         """A call is about to be made; gives the number under which its return is told."""
         self._count += 1
-        self.worlds = tuple(_begun(world, self._count, process, call, at) for world in self.worlds)
+        self.worlds = tuple(begun(world, self._count, process, call, at) for world in self.worlds)
         return self._count
 
     def returned(self, number: int, seen: Seen, at: int = 0) -> Step:
@@ -92,7 +103,7 @@ class Oracle:
 
     def _advance(self, number: int, chosen: Chosen, at: int, seen: Seen | None) -> Step:
         if self.overwhelmed:
-            self.worlds = tuple(_without(world, number) for world in self.worlds)
+            self.worlds = tuple(without(world, number) for world in self.worlds)
             return Step(judged=False)
         after: list[World] = []
         rules: list[Rule] = []
@@ -104,18 +115,18 @@ class Oracle:
             found = self._allowed(world, pending, at) if not isinstance(pending.answer, Allowed) else (pending.answer,)
             if found is None:
                 unknown = True
-                after.append(forget(_without(world, number), pending, seen or Seen(partial=True)))
+                after.append(let_go(forget(without(world, number), pending, seen or Seen(partial=True)), pending))
                 continue
             for one in found:
                 taken = chosen(one.outcome, one.outcome.world if effective else world)
                 for each in taken:
-                    after.append(_buried(_ended(one.outcome, world, effective, pending, each, number), one, pending))
+                    after.append(buried(_ended(one.outcome, world, effective, pending, each, number), one, pending))
                     rules.append(one.rule)
                 if not taken:
                     others.append(one)
         if not after:
             pending = self.worlds[0].pending[number]
-            self.worlds = tuple(_without(world, number) for world in self.worlds)
+            self.worlds = tuple(without(world, number) for world in self.worlds)
             if self.overwhelmed:
                 return Step(judged=False)
             return Step(inconsistency=_nothing(pending, seen, others))
@@ -138,11 +149,11 @@ class Oracle:
                 continue
             if found is None:
                 unknown = True
-                after.append(_perhaps_with_number(world, pending))
+                after.append(inside(world, number, pending))
                 continue
             for one in found:
                 if one.outcome.kind == "blocks":
-                    after.append(_entered(one.outcome.world, number, pending, None, one.outcome.note))
+                    after.append(entered(one.outcome.world, number, pending, None, one.outcome.note))
                     rules.append(one.rule)
                 else:
                     others.append(one)
@@ -170,8 +181,10 @@ class Oracle:
         self._keep(list(worlds))
 
     def _allowed(self, world: World, pending: Pending, at: int) -> Sequence[Allowed] | None:
+        if pending.lost:
+            return None
         waited = at - pending.began if at and pending.began else None
-        return possible_now(
+        found = possible_now(
             world,
             pending.process,
             pending.call,
@@ -181,33 +194,51 @@ class Oracle:
             waited=waited,
             at=at,
             held=pending.held,
+            before=pending.before,
         )
+        if pending.signalled and found is not None:
+            # What is there by now is looked at before the signal is.
+            return [*(one for one in found if one.outcome.kind != "blocks"), interrupted(world, pending)]
+        return found
 
     def orders(self, number: int) -> list[World]:
-        """The worlds, and those in which other calls under way have already taken effect or blocked, in any order."""
+        """The worlds, and those in which other calls under way have already taken effect or blocked, in any order; the call itself
+        may have done a part of what it does, and wait for the rest."""
         worlds = list(self.worlds)
-        if all(len(world.pending) <= 1 for world in worlds):
+        if all(len(world.pending) <= 1 and not any(one.restarts for one in world.pending.values()) for world in worlds):
             return worlds
         at = 0
         while at < len(worlds) and len(worlds) <= MOST_WORLDS:
             world = worlds[at]
             at += 1
             for other, pending in world.pending.items():
-                if other == number or isinstance(pending.answer, Allowed):
-                    continue
-                found = self._allowed(world, pending, 0)
-                for one in found or ():
-                    if one.outcome.kind == "blocks":
-                        if pending.entered:
-                            continue
-                        new = _entered(one.outcome.world, other, pending, None, one.outcome.note)
-                    else:
-                        new = _entered(one.outcome.world, other, pending, one, None)
+                for new in self._further(world, other, pending, itself=other == number):
                     if new not in worlds:
                         worlds.append(new)
         if len(worlds) > MOST_WORLDS:  # there may be orders that were not tried
             self.overwhelmed = True
         return worlds
+
+    def _further(self, world: World, number: int, pending: Pending, *, itself: bool) -> Iterable[World]:
+        """The worlds in which a call under way has gone on; what it kept open is let go before its return is seen, or then."""
+        keeps = keeps_alive(world, pending)
+        if isinstance(pending.answer, Allowed):
+            if keeps and not itself:
+                yield let_go_early(world, number)
+            return
+        if pending.restarts:
+            yield restarted(world, number)
+        found = self._allowed(world, pending, 0)
+        if found is None and not itself:
+            yield touched(world, pending)
+            if keeps:
+                yield let_go_early(touched(world, pending), number)
+        for one in found or ():
+            if one.outcome.kind == "blocks":
+                if one.outcome.note != pending.note or not (pending.entered or (itself and not _closing(world, number))):
+                    yield entered(one.outcome.world, number, pending, None, one.outcome.note)
+            elif keeps or not itself:
+                yield buried(entered(one.outcome.world, number, pending, one, None), one, pending)
 
     def _keep(self, worlds: list[World]) -> None:
         distinct: list[World] = worlds[:1]
@@ -232,6 +263,7 @@ def possible_now(
     waited: int | None = None,
     at: int = 0,
     held: int = 0,
+    before: Socket | None = None,
 ) -> Sequence[Allowed] | None:
     """What may come of a call, whatever of what is under way has arrived; a call that blocks may also go on when that arrives.
 
@@ -240,15 +272,16 @@ def possible_now(
     """
 
     def situated(some: World, resumed: bool, note: object) -> Situation:
-        return Situation(some, process, call, resumed=resumed, note=note, waited=waited, at=at, held=held)
+        return Situation(some, process, call, resumed=resumed, note=note, waited=waited, at=at, held=held, before=before)
 
     first = situated(world, resumed, note)
-    numbers = concerned(world, process, tuple(_descriptors(first)))
+    before = before or first.as_socket
+    numbers = concerned(world, process, tuple(descriptors_of(first)))
     if held and first.socket_id and first.socket_id not in numbers:
         numbers = (*numbers, first.socket_id)
     found: list[Allowed] = []
-    for before in arrivals(world, numbers):
-        situation = first if before is world else situated(before, resumed, note)
+    for some_world in arrivals(world, numbers):
+        situation = first if some_world is world else situated(some_world, resumed, note)
         some = allowed(situation, profile)
         if some is None:
             return None
@@ -258,14 +291,17 @@ def possible_now(
                 continue
             for after in arrivals(one.outcome.world, numbers):
                 later = situated(after, True, one.outcome.note)
-                found += [again for again in allowed(later, profile) or () if again.outcome.kind != "blocks"]
+                once_more = allowed(later, profile)
+                if once_more is None:
+                    return None
+                found += [again for again in once_more if again.outcome.kind != "blocks"]
     return found
 
 
 def lasting(world: World, process: str, call: Call, profile: Profile = "linux") -> bool:
     """Whether a call stays blocked though all that is under way has arrived."""
     first = Situation(world, process, call)
-    numbers = concerned(world, process, tuple(_descriptors(first)))
+    numbers = concerned(world, process, tuple(descriptors_of(first)))
     settled = arrivals(world, numbers)[-1]
     some = allowed(Situation(settled, process, call), profile) or ()
     for one in some:
@@ -275,17 +311,6 @@ def lasting(world: World, process: str, call: Call, profile: Profile = "linux") 
             if any(again.outcome.kind == "blocks" for again in later):
                 return True
     return False
-
-
-def _descriptors(situation: Situation) -> Iterable[int]:
-    """The descriptors that a call is about, by the names of the parameters that hold some."""
-    pairs = situation.args.get("pairs")
-    if isinstance(pairs, tuple):
-        yield from (fd for fd, _ in pairs)
-    for name in ("fd", "target", "readable", "writable"):
-        value = situation.args.get(name)
-        if isinstance(value, int):
-            yield value
 
 
 def _fewest(worlds: list[World]) -> list[World]:
@@ -321,62 +346,22 @@ def _differing(world: World, others: Iterable[World]) -> tuple[int, ...]:
     return tuple(number for number in found.values() if number)
 
 
-def _begun(world: World, number: int, process: str, call: Call, at: int) -> World:
-    return world.waiting({**world.pending, number: Pending(process=process, call=call, began=at)})
+_CLOSES = ("close", "dup2", "dup3")
 
 
-def _entered(world: World, number: int, pending: Pending, answer: Allowed | None, note: object) -> World:
-    world = world.copy()
-    held = pending.held
-    if answer is None and not held:
-        descriptor = Situation(world, pending.process, pending.call).descriptor
-        if descriptor is not None and pending.call.name != "close":
-            held = descriptor.description
-            old = world.descriptions[held]
-            world.descriptions[held] = msgspec.structs.replace(old, references=old.references + 1)
-    world.pending[number] = msgspec.structs.replace(pending, entered=True, answer=answer, note=note, held=held)
-    return world
-
-
-def _perhaps_with_number(world: World, pending: Pending) -> World:
-    """A call that waits though the model does not know why: accept() has taken a number by then, and which is not known."""
-    owner = world.processes[pending.process]
-    taken = pending.call.name.startswith("accept")
-    return world.with_process(pending.process, msgspec.structs.replace(owner, whole=False)) if taken else world
-
-
-def _let_go(world: World, held: int) -> World:
-    """The world in which a call that blocked keeps its description open no longer."""
-    if held not in world.descriptions:
-        return world
-    world = world.copy()
-    last = world.dropped(held)
-    return ended(world, last) if last else world
-
-
-def _without(world: World, number: int) -> World:
-    return world.waiting({other: pending for other, pending in world.pending.items() if other != number})
+def _closing(world: World, number: int) -> bool:
+    """Whether another call under way may take the descriptor away that this one has found."""
+    others = (one for other, one in world.pending.items() if other != number and not isinstance(one.answer, Allowed))
+    return any(one.call.name in _CLOSES for one in others)
 
 
 def _ended(outcome: Outcome, world: World, effective: bool, pending: Pending, seen: Seen, number: int) -> World:
     """The world after a call's return: with what was seen taken in, and the names bound that the call binds."""
     after = outcome.after(seen) if effective else (outcome.learn(world, seen) if outcome.learn is not None else world)
-    after = _without(after, number)
+    after = without(after, number)
     _renumber(after, world, pending, outcome, seen)
     _bind(after, pending, outcome, seen)
-    return _let_go(after, pending.held) if pending.held else after
-
-
-def _buried(world: World, one: Allowed, pending: Pending) -> World:
-    """The world after a call that may have ended its process: all that it had open is closed, and its other calls end with it."""
-    if one.outcome.kind != "ends" or one.outcome.note == IN_CHILD:
-        return world
-    world = process_ended(world, pending.process)
-    for number, other in tuple(world.pending.items()):
-        if other.process == pending.process:
-            world = _let_go(world, other.held).copy()
-            world.pending[number] = msgspec.structs.replace(other, entered=True, answer=one, held=0)
-    return world
+    return let_go(after, pending)
 
 
 def _renumber(after: World, before: World, pending: Pending, outcome: Outcome, seen: Seen) -> None:

@@ -12,6 +12,7 @@ _SOCKET, _IPV6 = constant("SOL_SOCKET"), constant("IPPROTO_IPV6")
 _REUSEADDR, _REUSEPORT = (_SOCKET, constant("SO_REUSEADDR")), (_SOCKET, constant("SO_REUSEPORT"))
 _V6ONLY, _DEVICE = (_IPV6, constant("IPV6_V6ONLY")), (_SOCKET, constant("SO_BINDTODEVICE"))
 _INDEX = (_SOCKET, constant("SO_BINDTOIFINDEX"))
+_LINGER2 = (constant("IPPROTO_TCP"), constant("TCP_LINGER2"))
 _MAPPED = "::ffff:"
 _ANY = "*"
 _STAND_IN = "one of IPv4"
@@ -58,8 +59,11 @@ def _overlap(one: Socket, wanted: Address, other: Socket) -> bool:
 
 def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int = 0) -> bool | None:
     """Whether another socket of its kind keeps socket ``number`` from having this address and port; None where a port's number is
-    not known, or a socket (inet_bind_conflict() in net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse() in net/ipv4/udp.c)."""
-    doubt = False
+    not known, or a socket (inet_bind_conflict() in net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse() in net/ipv4/udp.c).
+
+    UDP asks only the first socket that SO_REUSEADDR does not let pass, by the order of a hash table that is not followed here.
+    """
+    doubt, taken, welcome = False, False, False
     for other_number, other in world.objects.items():
         doubt = doubt or isinstance(other, Unknown)
         if not isinstance(other, Socket) or other.kind != one.kind or other_number == number or other.host != one.host:
@@ -67,35 +71,40 @@ def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int =
         if other.local is None or other.local.port == 0 or other.note.get("released"):
             continue
         same = world.same_port(local.port, other.local.port)
-        if same is False or not _quarrel(one, other, uid):
+        if same is False or _apart(one, other) or not _overlap(one, local, other):
             continue
-        if not _overlap(one, local, other):
-            continue
-        if same and not _leaving(world, other_number, other):
-            return True
-        doubt = True
-    return None if doubt else False
+        if _together(one, other, uid):
+            welcome = one.kind == "udp"
+        elif same and not _leaving(world, other_number, other):
+            taken = True
+        else:
+            doubt = True
+    return True if taken and not welcome else None if taken or doubt else False
 
 
 def _leaving(world: World, number: int, one: Socket) -> bool:
-    """Whether a connection may be gone by now, and its port free: acknowledged to the end, or reset."""
+    """Whether a connection may be gone, its port free: acknowledged to the end, reset, or given up (tcp(7), TCP_LINGER2)."""
     connection = world.connections.get(one.connection)
     if connection is None:
         return False
     incoming = connection.flows[1 if connection.ends[0] == number else 0]
     in_vain = one.state.startswith("FIN-WAIT") and incoming.sent > incoming.arrived
-    return one.state == "LAST-ACK" or in_vain or incoming.end == "rst"
+    given_up = one.state.startswith("FIN-WAIT") and one.note.get("orphan") and one.options.get(_LINGER2)
+    return bool(one.state == "LAST-ACK" or in_vain or incoming.end == "rst" or given_up)
 
 
-def _quarrel(one: Socket, other: Socket, uid: int) -> bool:
-    """Whether two sockets may not share an address and port that both want (socket(7), SO_REUSEADDR, SO_REUSEPORT)."""
+def _apart(one: Socket, other: Socket) -> bool:
+    """Whether two sockets are not in each other's way: of different interfaces, or both with SO_REUSEADDR (socket(7))."""
     devices = [a.options.get(_DEVICE) or a.options.get(_INDEX) for a in (one, other)]
     if all(devices) and devices[0] != devices[1]:
-        return False
-    if one.options.get(_REUSEADDR) and other.options.get(_REUSEADDR) and other.state != "LISTEN":
-        return False
-    together = one.options.get(_REUSEPORT) and other.options.get(_REUSEPORT)
-    return not (together and (other.state == "TIME-WAIT" or other.note.get("uid", 0) == uid))
+        return True
+    return bool(one.options.get(_REUSEADDR) and other.options.get(_REUSEADDR) and other.state != "LISTEN")
+
+
+def _together(one: Socket, other: Socket, uid: int) -> bool:
+    """Whether two sockets share an address and port, both with SO_REUSEPORT and of one user (socket(7))."""
+    both = one.options.get(_REUSEPORT) and other.options.get(_REUSEPORT)
+    return bool(both and (other.state == "TIME-WAIT" or other.note.get("uid", 0) == uid))
 
 
 def ephemeral(host: Host) -> range:

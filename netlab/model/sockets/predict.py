@@ -11,6 +11,7 @@ import msgspec
 
 from netlab.model.sockets.arriving import arrivals
 from netlab.model.sockets.beginning import first_world
+from netlab.model.sockets.calls.waiting import MILLISECOND
 from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.oracle import Chosen, Oracle, possible_now
 from netlab.model.sockets.outcomes import AnAddress, Between, NewDescriptor, Outcome, Seen, agrees, candidates
@@ -20,6 +21,7 @@ from netlab.model.sockets.world import World
 from netlab.model.tcp_linux import LINUX_NAMES
 from netlab.notation.calls import Call, Result
 from netlab.notation.constants import combined
+from netlab.notation.values import Number
 from netlab.scenario.spec import AnyStep, CallStep, JoinStep, Scenario
 
 
@@ -47,6 +49,8 @@ class _Predicting:
         self._scenario = scenario
         self._oracle = Oracle(first_world(scenario, certain=True), profile)
         self._jobs: dict[str, tuple[int, CallStep]] = {}
+        self._due: dict[int, int] = {}
+        """Calls that after() puts off, by their number: by how long, in ns."""
 
     def steps(self) -> Iterator[Prediction]:
         """Step after step."""
@@ -74,9 +78,15 @@ class _Predicting:
             return shown
         if result.form == "blocks" or (result.form in ("success", "any") and shown.allowed == ({"blocks": True},)):
             return msgspec.structs.replace(shown, contradicted=self._oracle.blocked(number).inconsistency is not None)
-        found = self._oracle.assume(number, _as_asserted(result, self._oracle.worlds[0], step))
+        asserted = _as_asserted(result, self._oracle.worlds[0], step)
+
+        def chosen(outcome: Outcome, world: World) -> tuple[Seen, ...]:
+            return () if self._overtakes(outcome, world) else asserted(outcome, world)
+
+        found = self._oracle.assume(number, chosen)
         if call.name == "after" and call.inner is not None:
-            self._oracle.start(getattr(step, "process", ""), call.inner)
+            put_off = self._oracle.start(getattr(step, "process", ""), call.inner)
+            self._due[put_off] = _milliseconds(call) * MILLISECOND
         return msgspec.structs.replace(shown, contradicted=found.inconsistency is not None)
 
     def _shown(self, step: AnyStep, number: int, call: Call) -> Prediction:
@@ -86,16 +96,25 @@ class _Predicting:
         allowed: dict[str, dict[str, Any]] = {}
         rules: dict[str, str] = {}
         for one, process in found:
-            said = one.outcome.shown() | _out_by_name(one, process, call.name)
-            if states := _states(one.outcome.world, process):
-                said = {**said, "state": states}
-            allowed.setdefault(repr(said), said)
+            states = _states(one.outcome.world, process)
+            for named in _outs_by_name(one, process, call.name) or ({},):
+                said = one.outcome.shown() | named | ({"state": states} if states else {})
+                allowed.setdefault(repr(said), said)
             rules[one.rule.id] = one.rule.source
         return Prediction(call=_written(step), modelled=True, allowed=tuple(allowed.values()), rules=tuple(rules), sources=rules)
+
+    def _overtakes(self, outcome: Outcome, world: World) -> bool:
+        """Whether an outcome takes so long that a call which was put off for at most half of that should have come before it."""
+        return any(0 < 2 * due <= outcome.least for due in self._to_come(world))
+
+    def _to_come(self, world: World) -> list[int]:
+        """When the calls that were put off and have not begun come, in ns from where they were."""
+        return [self._due[number] for number, one in world.pending.items() if number in self._due and not one.entered]
 
     def _possible(self, number: int) -> list[tuple[Allowed, str]] | None:
         """The outcomes in any of the worlds; "blocks" only where the call stays blocked though all that is under way has come."""
         found: list[tuple[Allowed, str]] = []
+        until: list[tuple[Allowed, str]] = []
         for world in self._oracle.orders(number):
             pending = world.pending[number]
             if isinstance(pending.answer, Allowed):
@@ -109,12 +128,21 @@ class _Predicting:
                 resumed=pending.entered,
                 note=pending.note,
                 held=pending.held,
+                before=pending.before,
             )
             if some is None:
                 return None
+            some = [one for one in some if not self._overtakes(one.outcome, world)]
             others = any(one.outcome.kind != "blocks" for one in some)
-            found += [(one, pending.process) for one in some if one.outcome.kind != "blocks" or not others]
-        return found
+            ends = until if self._to_come(world) and not others else found
+            ends += [(one, pending.process) for one in some if one.outcome.kind != "blocks" or not others]
+        return found or until
+
+
+def _milliseconds(call: Call) -> int:
+    """How long after() puts a call off."""
+    time = call.arguments[0] if call.arguments else None
+    return time.value if isinstance(time, Number) else 0
 
 
 def _as_asserted(result: Result, world: World, step: AnyStep) -> Chosen:
@@ -180,18 +208,20 @@ def _states(world: World, process: str) -> dict[str, str]:
     return found
 
 
-def _out_by_name(one: Allowed, process: str, call: str) -> dict[str, Any]:
-    """An address whose port nobody knows, as the name of another socket that is bound to it: @getsockname:b."""
+def _outs_by_name(one: Allowed, process: str, call: str) -> list[dict[str, Any]]:
+    """An address whose port nobody knows, by the name of each other socket that is bound to it: @getsockname:b. A listener and
+    what accept() gave have one address."""
     out, world = one.outcome.out, one.outcome.world
     if not isinstance(out, AnAddress) or out.address is None or world.port(out.address.port) >= 0 or call == "getsockname":
-        return {}
+        return []
     owner = world.processes[process]
+    found = []
     for name, fd in owner.names.items():
         descriptor = owner.table.get(fd)
         bound = world.objects[world.descriptions[descriptor.description].object] if descriptor is not None else None
         if isinstance(bound, Socket) and bound.local == out.address:
-            return {"out": f"@getsockname:{name}"}
-    return {}
+            found.append({"out": f"@getsockname:{name}"})
+    return found
 
 
 def _written(step: AnyStep) -> str:

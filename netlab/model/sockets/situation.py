@@ -17,12 +17,13 @@ class Situation:
     ``resumed`` is true for a call that blocked and may now go on, with ``note`` from the outcome that let it block; ``waited`` is
     how long it has been inside, in ns, None where that is not known; ``at`` is the time (ns) at which it returns, 0 if unknown.
     ``fd`` is the descriptor that the call is about, -1 for none. ``found`` is what a guard found out, for the rules after it.
-    ``held`` is the description that a call which blocked has kept open, 0 for none: then it is about that one.
+    ``held`` is the description that a call which blocked has kept open, 0 for none: then it is about that one. ``before`` is the
+    socket as it was when the call began to wait: what decides how long it waits, and for how much, is read then and not again.
     """
 
     __slots__ = (
-        "args", "at", "call", "description", "descriptor", "fd", "found", "note", "object", "process", "process_name", "resumed",
-        "socket_id", "waited", "world",
+        "args", "at", "before", "call", "description", "descriptor", "fd", "found", "note", "object", "process", "process_name",
+        "resumed", "socket_id", "waited", "world",
     )  # fmt: skip
 
     def __init__(
@@ -36,9 +37,10 @@ class Situation:
         waited: int | None = None,
         at: int = 0,
         held: int = 0,
+        before: Socket | None = None,
     ) -> None:
         self.world, self.call, self.resumed, self.note = world, call, resumed, note
-        self.waited, self.at = waited, at
+        self.waited, self.at, self.before = waited, at, before
         self.found: Any = None
         self.process_name = process
         self.process: Process = world.processes[process]
@@ -71,6 +73,16 @@ class Situation:
         """The socket that the call is about; only where the kind says that it is one."""
         assert isinstance(self.object, Socket)
         return self.object
+
+    @property
+    def as_socket(self) -> Socket | None:
+        """The socket that the call is about, if it is about one."""
+        return self.object if isinstance(self.object, Socket) else None
+
+    @property
+    def at_first(self) -> Socket:
+        """The socket as it was when the call began; only where the kind says that it is one."""
+        return self.before if self.before is not None else self.socket
 
     @property
     def nonblocking(self) -> bool:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.rules import INTERNET, UNIX, Guard, Profile, Rule
 from netlab.model.sockets.situation import Situation
@@ -72,6 +73,8 @@ _NETWORK_ERRORS = frozenset({
     "EAGAIN", "EINPROGRESS", "EALREADY", "ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH",
     "EPIPE", "EMSGSIZE",
 })  # fmt: skip
+_LATE_ERRORS = frozenset({"EFAULT", "EINVAL"})
+"""Errors of calls on a connection that are looked for after what the network did: a reset, urgent data."""
 
 
 def _told_by_others(situation: Situation, found: Sequence[Allowed]) -> bool:
@@ -87,7 +90,9 @@ def _told_by_others(situation: Situation, found: Sequence[Allowed]) -> bool:
         return name == "bind" or name in _FROM_THE_NETWORK
     if name not in _FROM_THE_NETWORK or kind not in INTERNET:
         return False
-    return any(one.rule.category != "fails" or one.rule.errno in _NETWORK_ERRORS for one in found)
+    thing = situation.object
+    late = _LATE_ERRORS if isinstance(thing, Socket) and thing.connection and name != "connect" else frozenset()
+    return any(one.rule.category != "fails" or one.rule.errno in _NETWORK_ERRORS | late for one in found)
 
 
 @cache

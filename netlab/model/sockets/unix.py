@@ -12,7 +12,7 @@ from netlab.model.sockets.arguments import local_name
 from netlab.model.sockets.messages import truesize
 from netlab.model.sockets.names import exists, name_key, permitted, way_error
 from netlab.model.sockets.objects import Address, Connection, Flow, Socket, Unknown
-from netlab.model.sockets.options.values import buffer_size
+from netlab.model.sockets.options.values import buffer_bounds
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import World
 
@@ -20,6 +20,10 @@ _LONGEST = 110  # sizeof(struct sockaddr_un)
 _SEND_BUFFER = 212992
 """net.core.wmem_default where nobody changed it (socket(7))."""
 _WRITE = 2
+DEAD = -1
+"""What a socket's path is for when nobody has the socket any more (World.paths): connect() finds nobody, open() still a socket."""
+LONGEST_PIECE = 36_000
+"""A little less than one buffer of a stream holds; more is sent in several (UNIX_SKB_FRAGS_SZ)."""
 OVERHEAD = 32
 """What unix_dgram_sendmsg() in net/unix/af_unix.c takes off SO_SNDBUF."""
 
@@ -36,9 +40,13 @@ def bound_to(s: Situation) -> tuple[str, int] | None:
     """
     address, world = address_in(s), s.world
     key = name_key(s.process.host, address, s.socket.type)
+    if isinstance(world.objects.get(world.paths.get(key, 0)), Unknown):
+        return None
     if address.kind == "abstract":
         number = world.paths.get(key, 0)
-        return ("", number) if number in world.objects else ("ECONNREFUSED", 0)
+        if number in world.objects:
+            return "", number
+        return ("ECONNREFUSED", 0) if exists(world, key) is False else None
     way = way_error(world, s.process.host, address.host)
     there = exists(world, key)
     if way is None or there is None:
@@ -60,23 +68,27 @@ def bound_to(s: Situation) -> tuple[str, int] | None:
     return ("EPROTOTYPE", 0) if other.type != s.socket.type else ("", world.paths[key])
 
 
-def send_buffer(one: Socket) -> int:
-    """How much memory its messages may take."""
-    return buffer_size(one, "SO_SNDBUF") or _SEND_BUFFER
+def send_buffer(one: Socket) -> tuple[int, int]:
+    """How much memory its messages may take: the least and the most that this may be."""
+    return buffer_bounds(one, "SO_SNDBUF") or (_SEND_BUFFER, _SEND_BUFFER)
 
 
 def under_way(world: World, number: int, one: Socket) -> tuple[int, int]:
     """The least and the most memory that what it sent and nobody has read takes.
 
-    Of a stream the pieces as they were sent are in ``note``, by the byte after each; messages know their sender.
+    Of a stream the pieces as they were sent are in ``note``, by the byte after each; messages know their sender. What was filled
+    ("full": until what is read, with how large a buffer, in bounds) stays full until something is read, and then nobody knows.
     """
+    filled = one.note.get("full")
     if one.kind == "unix-stream":
         connection = world.connections.get(one.connection)
-        flow = connection.flows[side(connection, number)] if connection is not None else Flow()
+        if connection is None or not connection.ends[1 - side(connection, number)]:
+            return 0, 0  # what the other end had not read went with it
+        flow = connection.flows[side(connection, number)]
         read = flow.read
-        if flow.sent > read and one.note.get("full", -1) >= 0:
-            # It was filled: full until something is read, and then nobody knows.
-            return (send_buffer(one), send_buffer(one)) if one.note["full"] == read else (0, send_buffer(one))
+        if flow.sent > read and filled is not None:
+            at, small, large = filled
+            return (small if at == read else 0), large + truesize(LONGEST_PIECE)[1]
         pieces = [many for end, many in one.note.get("pieces", ()) if end > read]
     else:
         pieces = []
@@ -85,7 +97,10 @@ def under_way(world: World, number: int, one: Socket) -> tuple[int, int]:
             if isinstance(other, Socket):
                 pieces += [message.size for message in other.queue if message.sender == number]
     bounds = [truesize(many) for many in pieces]
-    return sum(least for least, _ in bounds), sum(most for _, most in bounds)
+    least, most = sum(least for least, _ in bounds), sum(most for _, most in bounds)
+    if one.kind != "unix-stream" and filled is not None and filled[0] == len(pieces):
+        return max(least, filled[1]), max(most, filled[1])
+    return least, most
 
 
 def side(connection: Connection, number: int) -> int:
@@ -184,7 +199,7 @@ def _without_name(world: World, number: int, one: Socket) -> None:
         return
     paths = dict(world.paths)
     if one.local.kind == "path":
-        paths[key] = 0
+        paths[key] = DEAD
     else:
         del paths[key]
     world.paths = paths

@@ -70,7 +70,10 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
     ``entered`` is false until it took effect or blocked. ``answer`` is then the outcome that it will return (oracle.py's), None
     while it blocks; ``note`` is what the rule that let it block wants to know when it goes on. ``held`` is the description
-    that a call which blocks keeps open, whatever becomes of its number meanwhile (fdget() in fs/file.c); 0 for none.
+    that a call which blocks keeps open, whatever becomes of its number meanwhile (fdget() in fs/file.c); 0 for none. ``before`` is
+    the socket as it was when the call began to wait; ``polled`` are descriptions that poll() and select() keep open likewise.
+    ``lost``: the model does not know what has become of the call. ``signalled``: a signal has been handled, and the call ends;
+    ``restarts``: or begins again, once its thread runs (SA_RESTART).
     """
 
     process: str
@@ -80,6 +83,11 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     answer: object = None
     note: object = None
     held: int = 0
+    before: Socket | None = None
+    polled: tuple[int, ...] = ()
+    lost: bool = False
+    signalled: bool = False
+    restarts: bool = False
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +136,8 @@ class World(msgspec.Struct, kw_only=True):
     """Everything at one moment. Use the methods to make the next one; nothing changes a world that is there.
 
     ``ports`` has the numbers of ports that the kernel chose (keys below 0), once something told them. ``paths`` are the names in
-    the file systems and in the abstract name space: (host, kind, name) to the id of the socket bound to it, 0 for any other file;
+    the file systems and in the abstract name space: (host, kind, name) to the id of the socket bound to it, 0 for any other file,
+    -1 for the file of a socket that is no more;
     names.py makes the keys. ``modes`` are files' permission bits (None: not known) and owners, by the same keys.
     """
 
@@ -141,6 +150,8 @@ class World(msgspec.Struct, kw_only=True):
     ports: dict[int, int] = {}
     paths: dict[tuple[str, str, str], int] = {}
     modes: dict[tuple[str, str, str], tuple[int | None, int]] = {}
+    doubtful: frozenset[tuple[str, str, str]] = frozenset()
+    """Names of which nobody knows whether they are there, unless ``paths`` has them (names.ANY_NAME: of none)."""
     counter: int = 0
     strangers: bool = False
     """Whether packets come and go that no call tells of: hand-driven peers, programs, rules on links, translators. What a socket on

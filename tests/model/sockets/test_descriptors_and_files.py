@@ -17,7 +17,7 @@ PIPE = "(p, q) = pipe()"
         ((TCP, "close(s)"), "close(s)", "EBADF"),
         ((TCP,), "dup2(s, -1)", "EBADF"),
         ((TCP,), "dup2(s, 1024)", "EBADF"),
-        ((TCP,), "dup2(s, s)", "3"),
+        ((TCP,), "dup2(s, s)", "fd"),
         ((TCP,), "dup3(s, s, 0)", "EINVAL"),
         ((TCP,), "dup3(99, 40, 1)", "EINVAL"),
         ((TCP,), "dup3(99, 40, 0)", "EBADF"),

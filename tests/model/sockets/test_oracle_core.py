@@ -58,8 +58,8 @@ def test_one_after_the_other_they_take_effect_in_that_order() -> None:
 
 def test_what_is_not_modelled_is_not_judged_and_leaves_something_unknown() -> None:
     oracle = one_host()
-    assert allowed(oracle, "s = socket(AF_PACKET, SOCK_RAW, 0)") is None
-    step = oracle.returned(oracle.start("host", call("s = socket(AF_PACKET, SOCK_RAW, 0)")), Seen(result=3))
+    assert allowed(oracle, "s = socket(AF_NETLINK, SOCK_RAW, 0)") is None
+    step = oracle.returned(oracle.start("host", call("s = socket(AF_NETLINK, SOCK_RAW, 0)")), Seen(result=3))
     assert (step.judged, step.inconsistency) == (False, None)
     world = oracle.worlds[0]
     number = world.descriptions[world.processes["host"].table[3].description].object

@@ -29,6 +29,7 @@ _CREDENTIALS, _CREDENTIALS_SPACE = 28, 32
 """CMSG_LEN and CMSG_SPACE of struct ucred (cmsg(3))."""
 _CTRUNC = constant("MSG_CTRUNC")
 _PASSCRED = (constant("SOL_SOCKET"), constant("SO_PASSCRED"))
+_PASSPIDFD = (constant("SOL_SOCKET"), constant("SO_PASSPIDFD"))
 _MORE_CONTROL = tuple(
     (constant("SOL_SOCKET"), constant(name)) for name in ("SO_PASSPIDFD", "SO_TIMESTAMP", "SO_TIMESTAMPNS", "SO_PASSSEC")
 )
@@ -240,6 +241,17 @@ def _room(s: Situation) -> int | None:
         case Data(many):
             return many
     return None
+
+
+def _brings_process(s: Situation) -> bool:
+    return bool(s.socket.options.get(_PASSPIDFD)) and _room(s) is not None
+
+
+PROCESS: tuple[Rule, ...] = (
+    unmodelled("recvmsg.unix-process", _brings_process, "descriptors of processes that come with messages are not modelled",
+               kinds=UNIX),
+)  # fmt: skip
+"""With SO_PASSPIDFD a descriptor of the sender's process comes, if it is known who that is and there is room (unix(7))."""
 
 
 def circle_rule(call: str) -> Rule:

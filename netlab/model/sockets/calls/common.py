@@ -1,6 +1,15 @@
 """What every call about a descriptor looks at first: that it is open, that it is a socket, that its pointers can be read."""
 
-from netlab.model.sockets.addresses import LONGEST, is_unknown, length_in, length_out_of_range, not_readable, pointed
+from netlab.model.sockets.addresses import (
+    LONGEST,
+    is_unknown,
+    length_given,
+    length_in,
+    length_out_of_range,
+    not_readable,
+    pointed,
+    wants_address,
+)
 from netlab.model.sockets.calls.descriptors import table_full
 from netlab.model.sockets.rules import NOTHING, SOCKETS, Rule, always, fails, unmodelled
 from netlab.model.sockets.situation import Situation
@@ -42,6 +51,11 @@ def _message_length(s: Situation) -> bool:
     return _names_one(s) and length_in(s) < 0
 
 
+def _room_below_zero(s: Situation) -> bool:
+    length = length_given(s)
+    return wants_address(s) and isinstance(length, int) and length < 0
+
+
 def _send_unreadable(s: Situation) -> bool:
     return _names_one(s) and not_readable(s) and length_in(s) <= LONGEST
 
@@ -62,6 +76,8 @@ _ADDRESSES: tuple[Rule, ...] = (
     fails("sendmsg.address-unreadable", "EFAULT", _send_unreadable, "the address cannot be read", "send(2) EFAULT", kinds=SOCKETS),
     fails("sendmsg.control-unreadable", "EFAULT", _control_unreadable, "the control messages cannot be read",
           "send(2) EFAULT; ____sys_sendmsg() in net/socket.c", kinds=SOCKETS),
+    fails("recvmsg.address-length", "EINVAL", _room_below_zero, "there is no room of less than nothing for an address",
+          "copy_msghdr_from_user() in net/socket.c", kinds=SOCKETS),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from netlab.model.sockets.objects import File, Flow, Pipe, Socket
 from netlab.model.sockets.outcomes import Anything, AtLeast, Exactly, OneOf, Out, Outcome
+from netlab.model.sockets.raw_copies import unsure
 from netlab.model.sockets.rules import SOCKETS, UNIX, Guard, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.notation.constants import constant
@@ -23,12 +24,15 @@ _INTERFACE = tuple(
 )
 _NAME, _IP_ADDRESS, _INDEX = constant("SIOCGIFNAME"), constant("SIOCGIFADDR"), constant("SIOCGIFINDEX")
 _MTU, _HARDWARE = constant("SIOCGIFMTU"), constant("SIOCGIFHWADDR")
-_OF_SOCKETS = (_MARK, _UNSENT, _NOT_SENT, *_SET_OWNER, *_GET_OWNER, *_INTERFACE)
+_ADDRESSES, _SET_FLAGS = constant("SIOCGIFCONF"), constant("SIOCSIFFLAGS")
+_OF_SOCKETS = (_MARK, _UNSENT, _NOT_SENT, *_SET_OWNER, *_GET_OWNER, *_INTERFACE, _ADDRESSES, _SET_FLAGS)
 _ANY = (_CLOSE, _KEEP, *_FLAGS)
 _FOREIGN = (0x89, 0x8B, 0x66, 0x58, 0x12)
 """Type bytes of requests that sockets' protocols, devices and file systems know and that no rule is about."""
-_FOREIGN_NUMBERS = (1, 2, 0x5460)  # FIBMAP, FIGETBSZ, FIOQSIZE: file systems' own
+_BLOCK_SIZE = (2,)  # FIGETBSZ, of anything that has a file system behind it (do_vfs_ioctl() in fs/ioctl.c)
+_FILE_NUMBERS = (1, *_BLOCK_SIZE, 0x5460)  # FIBMAP and FIOQSIZE besides: of files
 _LOOPBACK_MTU = 65536
+_IFREQ = 40  # sizeof(struct ifreq)
 
 
 def _request(s: Situation) -> int:
@@ -55,7 +59,7 @@ def _foreign(s: Situation) -> bool:
     request = _request(s)
     if request in _ANY or request == _READ or request in _OF_SOCKETS:
         return False
-    return (request >> 8) & 0xFF in _FOREIGN or request in _FOREIGN_NUMBERS
+    return (request >> 8) & 0xFF in _FOREIGN or request in (_FILE_NUMBERS if s.kind == "file" else _BLOCK_SIZE)
 
 
 def _listens(s: Situation) -> bool:
@@ -75,6 +79,17 @@ def _unknown_file(s: Situation) -> bool:
 def _no_interface(s: Situation) -> bool:
     name = s.args.get("argument")
     return isinstance(name, str) and name not in s.host.interfaces
+
+
+def _no_address(s: Situation) -> bool | None:
+    """Loopback has one in every network namespace, but in one that unshare() has made; of others it is not known."""
+    if _request(s) != _IP_ADDRESS:
+        return False
+    return not s.host.loopback if s.args.get("argument") == "lo" else None
+
+
+def _not_administrator(s: Situation) -> bool:
+    return s.process.uid != 0
 
 
 def _unnamed_interface(s: Situation) -> bool:
@@ -127,10 +142,10 @@ def _to_read_tcp(s: Situation) -> Iterable[Outcome]:
 def _to_read_datagram(s: Situation) -> Iterable[Outcome]:
     """The next message's size, 0 without one (udp(7))."""
     queue = s.socket.queue
+    if s.kind == "raw" and unsure(s.world, s.socket):
+        return _value(s, AtLeast(0))
     if not queue:
         return _value(s, Exactly(0))
-    if s.kind == "raw":
-        return _value(s, AtLeast(0))
     if queue[0].certain:
         return _value(s, Exactly(queue[0].size))
     return _value(s, OneOf((0, *dict.fromkeys(one.size for one in queue))))
@@ -149,7 +164,7 @@ def _to_read_unix(s: Situation) -> Iterable[Outcome]:
 def _to_read_pipe(s: Situation) -> Iterable[Outcome]:
     assert isinstance(s.object, Pipe)
     reader = s.world.objects.get(s.object.other) if s.object.writes else s.object
-    return _value(s, _waiting(reader.flow) if isinstance(reader, Pipe) else Anything())
+    return _value(s, _waiting(reader.flow if isinstance(reader, Pipe) else s.object.flow))
 
 
 def _to_read_file(s: Situation) -> Iterable[Outcome]:
@@ -183,6 +198,8 @@ def _not_sent(s: Situation) -> Iterable[Outcome]:
 
 def _at_mark(s: Situation) -> Iterable[Outcome]:
     flow = s.incoming
+    if s.socket.accepting and s.kind != "tcp":
+        return _value(s, Exactly(1))  # what waits for accept() has no bytes, as urgent data that was read has none
     if s.kind != "tcp" and flow.urgent is not None:
         return _value(s, OneOf((0, 1)))
     if flow.urgent is None or flow.urgent != flow.read:
@@ -216,6 +233,13 @@ def _interface(s: Situation) -> Iterable[Outcome]:
         _IP_ADDRESS: Exactly("127.0.0.1"),
     }
     return _value(s, shown.get(request, Anything()))
+
+
+def _addresses_told(s: Situation) -> Iterable[Outcome]:
+    """How many bytes the addresses of AF_INET take where there is room for none: of one that has lo only, those of lo."""
+    mine = [one for one in s.host.addresses if ":" not in one]
+    alone = set(s.host.interfaces) <= {"lo"} and not s.host.default
+    return _value(s, Exactly(_IFREQ * len(mine)) if alone else AtLeast(0))
 
 
 _SOURCE = "ioctl(2)"
@@ -272,12 +296,19 @@ RULES: tuple[Rule, ...] = (
           kinds=SOCKETS),
     fails("ioctl.not-inet", "ENOTTY", lambda s: _request(s) == _IP_ADDRESS and s.socket.family != "inet",
           "only AF_INET has it", "netdevice(7) SIOCGIFADDR", kinds=SOCKETS),
-    fails("ioctl.no-interface", "ENODEV", _both(_is(*_INTERFACE), _no_interface), "there is no such interface", "netdevice(7)",
-          kinds=SOCKETS),
+    unmodelled("ioctl.addresses-written", _both(_is(_ADDRESSES), lambda s: s.args.get("argument") is not None),
+               "what the memory holds is no struct ifconf", kinds=SOCKETS),
+    gives("ioctl.addresses", _addresses_told, "how many bytes the addresses of interfaces take", "netdevice(7) SIOCGIFCONF",
+          when=_is(_ADDRESSES), kinds=SOCKETS),
+    fails("ioctl.not-administrator", "EPERM", _both(_is(_SET_FLAGS), _not_administrator), "it needs CAP_NET_ADMIN",
+          "netdevice(7) SIOCSIFFLAGS; dev_ioctl() in net/core/dev_ioctl.c", kinds=SOCKETS),
+    fails("ioctl.no-interface", "ENODEV", _both(_is(*_INTERFACE, _SET_FLAGS), _no_interface), "there is no such interface",
+          "netdevice(7)", kinds=SOCKETS),
+    unmodelled("ioctl.interface-changed", _is(_SET_FLAGS), "interfaces that come and go are not modelled", kinds=SOCKETS),
     unmodelled("ioctl.unnamed-interface", _both(_is(*_INTERFACE), _unnamed_interface), "what the memory holds is no name",
           kinds=SOCKETS),
-    fails("ioctl.no-address", "EADDRNOTAVAIL", _both(_is(_IP_ADDRESS), lambda s: s.args.get("argument") != "lo"),
-          "the interface has no IPv4 address", "netdevice(7) SIOCGIFADDR", kinds=("tcp", "udp", "raw"), may=True),
+    fails("ioctl.no-address", "EADDRNOTAVAIL", _no_address, "the interface has no IPv4 address", "netdevice(7) SIOCGIFADDR",
+          kinds=("tcp", "udp", "raw")),
     gives("ioctl.interface", _interface, "what is asked about the interface", "netdevice(7)", when=_is(*_INTERFACE), kinds=SOCKETS),
     fails("ioctl.no-such-request", "ENOTTY", lambda s: True, "there is no such request", f"{_SOURCE} ENOTTY; {_CORE}",
           kinds=SOCKETS),

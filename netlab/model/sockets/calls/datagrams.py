@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from netlab.model.sockets.calls.datagrams_connecting import (
+    MAPPED,
+    ROUTE,
     accept_errors,
     connect_rules,
     failing,
@@ -34,6 +36,8 @@ from netlab.model.sockets.calls.datagrams_refused import (
     port_zero,
     segmented,
     sending_shut,
+    sent_from_foreign,
+    sent_from_group,
     short4,
     short6,
     target,
@@ -47,6 +51,7 @@ from netlab.model.sockets.messages import SENDS, content, error_taken, sayable, 
 from netlab.model.sockets.objects import Address, Socket
 from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Outcome
+from netlab.model.sockets.raw_copies import untold
 from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.udp import (
@@ -62,6 +67,7 @@ _KINDS = ("udp",)
 _UDP4 = "udp_sendmsg() in net/ipv4/udp.c"
 _UDP6 = "udpv6_sendmsg() in net/ipv6/udp.c"
 _ONLY_POSIX = "POSIX lets it be refused; Linux sends to the address named"
+_PROTOCOL = constant("IPPROTO_UDP")
 _CORK = (constant("IPPROTO_UDP"), constant("UDP_CORK"))
 
 
@@ -85,7 +91,13 @@ def _dropping(errno: str) -> Callable[[Situation], Iterable[Outcome]]:
     """It fails, and what was kept back is thrown away (udp_flush_pending_frames())."""
 
     def gives_error(s: Situation) -> Iterable[Outcome]:
-        yield Outcome(kind="fails", errno=errno, world=uncorked(with_name(s), s.socket_id))
+        world = uncorked(with_name(s), s.socket_id)
+        one = world.objects[s.socket_id]
+        assert isinstance(one, Socket)
+        if errno == "EMSGSIZE" and (given(one, "IPPROTO_IP", "IP_RECVERR") or given(one, "IPPROTO_IPV6", "IPV6_RECVERR")):
+            # ip_local_error() in net/ipv4/datagram.c: such an error is kept, too.
+            world = world.with_object(s.socket_id, msgspec.structs.replace(one, note={**one.note, "errors": None}))
+        yield Outcome(kind="fails", errno=errno, world=world)
 
     return gives_error
 
@@ -118,7 +130,7 @@ def pushed(world: World, number: int, where: Address, data: bytes) -> list[World
     assert isinstance(one, Socket)
     assert one.local is not None
     source = source_of(world, one, where.host) or where.host
-    return delivered(world, number, Address(where.family, source, one.local.port), where, data)
+    return delivered(untold(world, _PROTOCOL), number, Address(where.family, source, one.local.port), where, data)
 
 
 def _sending_rules(call: str) -> tuple[Rule, ...]:
@@ -148,6 +160,8 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
               f"{posix} EISCONN", kinds=_KINDS, may=True, profiles=("posix",), unreached=_ONLY_POSIX),
         unmodelled(f"{call}.udp-controlled", controlled, "what IP makes of control messages is not modelled", kinds=_KINDS),
         unmodelled(f"{call}.udp-segmented", segmented, "UDP_SEGMENT is not modelled", kinds=_KINDS),
+        refused("from-group", "EINVAL", sent_from_group, "from a group nothing is sent", ROUTE, note=MAPPED),
+        refused("from-foreign", "ENETUNREACH", sent_from_foreign, "from an address of nobody's nothing is sent", ROUTE),
         unmodelled(f"{call}.udp-route", hard_route, "by which interface it goes is not modelled", kinds=_KINDS),
         refused("unreachable", "ENETUNREACH", unreachable, "there is no route", f"{posix} ENETUNREACH"),
         refused("from-mapped", "EAFNOSUPPORT", from_mapped, "from an address of IPv4 nothing goes by IPv6",
@@ -186,7 +200,7 @@ def _uncorking(s: Situation) -> Iterable[Outcome]:
 ARRIVES = {"udp": arrived}
 _ADDRESSED = (
     "udp-short6 udp-family6 udp-only-v6 udp-mixed udp-short udp-family udp-named-connected-posix udp-unreachable udp-from-mapped"
-    " udp-from-loopback udp-broadcast"
+    " udp-from-loopback udp-from-group udp-from-foreign udp-broadcast"
 )
 _FLAGGED = "udp-urgent"
 

@@ -9,18 +9,21 @@ import msgspec
 
 from netlab.model.sockets.addresses import INET, INET6, address_in, length_in
 from netlab.model.sockets.objects import Address, Socket
+from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.ports import is_mapped, plain
 from netlab.model.sockets.routes import destination, is_broadcast, is_group, is_link_local, reached, version
 from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.model.sockets.udp import bound_to_device, connected, disconnected, only_v6, own_address, source_of, with_port
+from netlab.model.sockets.udp import connected, disconnected, only_v6, own_address, source_of, with_port
 from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 
 _SHORT4, _SHORT6 = 16, 24
 _UNSPEC = constant("AF_UNSPEC")
 EVERYBODY = "255.255.255.255"
+ROUTE = "ip_route_output_key_hash_rcu() in net/ipv4/route.c"
+MAPPED = "only a mapped address is a source then; bound to a group itself, a socket sends as if it were not bound"
 _MULTICAST_IF = (constant("IPPROTO_IP"), constant("IP_MULTICAST_IF"))
 _BROADCAST = (constant("SOL_SOCKET"), constant("SO_BROADCAST"))
 
@@ -44,8 +47,28 @@ def group_unknown(s: Situation, target: str) -> bool:
 
 
 def from_somewhere(s: Situation, target: str) -> bool:
-    """Whether the socket has an address of its own of the target's version, not only a port: then the route is known."""
-    return bool(own_address(s.socket, version(target)) or bound_to_device(s.socket))
+    """Whether the socket has an address of its own of the target's version, or an interface for groups: then the route is known."""
+    by = is_group(target) and ":" not in target and s.socket.options.get(_MULTICAST_IF)
+    return bool(by or own_address(s.host, s.socket, version(target)))
+
+
+def from_group(s: Situation, target: str) -> bool:
+    """Whether a packet of IPv4 would come from a group, or from everybody: a mapped address that a socket of IPv6 is bound to."""
+    own = "" if ":" in target else own_address(s.host, s.socket, 4)
+    return bool(own) and (is_group(own) or own == EVERYBODY)
+
+
+def from_foreign(s: Situation, target: str) -> bool:
+    """Whether a packet of IPv4 would come from an address that is none of this host's (IP_FREEBIND; a mapped broadcast)."""
+    own = "" if ":" in target else own_address(s.host, s.socket, 4)
+    return bool(own) and not s.host.owns(own)
+
+
+def strange_way(s: Situation) -> bool:
+    """Whether a route is looked for in another way: by one interface alone, or from any address."""
+    options = (("SOL_SOCKET", "SO_BINDTODEVICE"), ("SOL_SOCKET", "SO_BINDTOIFINDEX"), ("IPPROTO_IP", "IP_TRANSPARENT"),
+               ("IPPROTO_IPV6", "IPV6_TRANSPARENT"))  # fmt: skip
+    return any(given(s.socket, level, name) for level, name in options)
 
 
 def failing(errno: str) -> Callable[[Situation], Iterable[Outcome]]:
@@ -89,7 +112,7 @@ def _connect_target(s: Situation) -> Address:
     host = plain(address.host)
     if host == "::" and local is not None and is_mapped(local.host):
         host = "127.0.0.1"
-    own = own_address(s.socket, 4)
+    own = own_address(s.host, s.socket, 4)
     return Address(INET6 if ":" in host else INET, destination(host, own), address.port)
 
 
@@ -99,14 +122,14 @@ def _connect_mapped_refused(s: Situation) -> bool:
 
 def _connect_without_scope(s: Situation) -> bool:
     host = address_in(s).host
-    if not inet6(s) or address_in(s).family != INET6 or address_in(s).scope:
+    if not inet6(s) or address_in(s).family != INET6 or address_in(s).scope or strange_way(s):
         return False
     return is_link_local(host) or (is_group(host) and host.startswith(("ff01", "ff02", "ff11", "ff12")))
 
 
 def _connect_hard(s: Situation) -> bool:
     where = _connect_target(s)
-    if bound_scope(s):
+    if bound_scope(s) or strange_way(s):
         return True
     if is_group(where.host) or where.host == EVERYBODY:
         return group_unknown(s, where.host)
@@ -122,7 +145,7 @@ def _connect_from_mapped(s: Situation) -> bool:
     local = s.socket.local
     if not inet6(s) or local is None or ":" not in _connect_target(s).host:
         return False
-    return is_mapped(local.host) and local.host != "::ffff:0.0.0.0"
+    return is_mapped(local.host)
 
 
 def _connect_unreachable(s: Situation) -> bool:
@@ -130,6 +153,14 @@ def _connect_unreachable(s: Situation) -> bool:
     if is_group(host) or host == EVERYBODY:
         return not from_somewhere(s, host)
     return not is_broadcast(s.host, host) and not reached(s.host, host)
+
+
+def _connect_from_group(s: Situation) -> bool:
+    return not bound_scope(s) and not strange_way(s) and from_group(s, _connect_target(s).host)
+
+
+def _connect_from_foreign(s: Situation) -> bool:
+    return not bound_scope(s) and not strange_way(s) and from_foreign(s, _connect_target(s).host)
 
 
 def _connect_broadcast(s: Situation) -> bool:
@@ -144,7 +175,7 @@ def leaves_loopback(s: Situation, target: str) -> bool:
     """Whether a packet would leave the host from an address of its loopback."""
     if ":" in target or s.host.owns(target) or is_group(target) or target in (EVERYBODY, "127.255.255.255"):
         return False
-    return own_address(s.socket, 4).startswith("127.")
+    return own_address(s.host, s.socket, 4).startswith("127.")
 
 
 def _connecting(s: Situation) -> Iterable[Outcome]:
@@ -161,8 +192,8 @@ def connect_rules(kinds: tuple[str, ...], of: str) -> tuple[Rule, ...]:
     posix = "POSIX.1-2024 connect()"
     ip4, ip6 = "__ip4_datagram_connect() in net/ipv4/datagram.c", "__ip6_datagram_connect() in net/ipv6/datagram.c"
 
-    def refused(what: str, errno: str, when: Callable[[Situation], bool], says: str, source: str) -> Rule:
-        return fails(f"connect.{of}-{what}", errno, when, says, source, kinds=kinds, gives=failing(errno))
+    def refused(what: str, errno: str, when: Callable[[Situation], bool], says: str, source: str, *, note: str = "") -> Rule:
+        return fails(f"connect.{of}-{what}", errno, when, says, source, kinds=kinds, gives=failing(errno), note=note)
 
     return (
         unmodelled(f"connect.{of}-kept", _keeps_back, "where a datagram that is kept back goes then is not modelled", kinds=kinds),
@@ -175,6 +206,8 @@ def connect_rules(kinds: tuple[str, ...], of: str) -> tuple[Rule, ...]:
         refused("family", "EAFNOSUPPORT", _connect_family, "the address is of another family", f"{posix} EAFNOSUPPORT"),
         refused("mapped", "ENETUNREACH", _connect_mapped_refused, "a socket of IPv6 alone takes no address of IPv4", ip6),
         refused("no-scope", "EINVAL", _connect_without_scope, "an address of a link needs an interface", f"ipv6(7); {ip6}"),
+        refused("from-group", "EINVAL", _connect_from_group, "from a group nothing is sent", ROUTE, note=MAPPED),
+        refused("from-foreign", "ENETUNREACH", _connect_from_foreign, "from an address of nobody's nothing is sent", ROUTE),
         unmodelled(f"connect.{of}-route", _connect_hard, "by which interface it would go is not modelled", kinds=kinds),
         refused("unreachable", "ENETUNREACH", _connect_unreachable, "there is no route", f"{posix} ENETUNREACH"),
         refused("from-mapped", "EAFNOSUPPORT", _connect_from_mapped, "from an address of IPv4 nothing goes by IPv6",

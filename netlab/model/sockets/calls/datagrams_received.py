@@ -21,10 +21,11 @@ from netlab.model.sockets.messages import (
     waiting,
     waits_never,
 )
+from netlab.model.sockets.objects import Datagram
 from netlab.model.sockets.outcomes import Out, Outcome
 from netlab.model.sockets.rules import Gives, Guard, Rule, always, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.model.sockets.udp import takeable
+from netlab.model.sockets.udp import as_seen_by, takeable
 from netlab.notation.constants import constant
 
 _CONTROLLED = tuple(
@@ -45,6 +46,8 @@ _ERRNOS = (
     ("no-network", "ENETUNREACH", "the network is not reached", "two hosts on one wire have no router that could say so"),
 )
 """What ICMP says, as an errno (icmp_err_convert in net/ipv4/icmp.c), and why no trial comes to it."""
+_STAMPING = (constant("SOL_SOCKET"), constant("SO_TIMESTAMPING"))
+_ERRQUEUE = constant("MSG_ERRQUEUE")
 _PEEK_OFF = (constant("SOL_SOCKET"), constant("SO_PEEK_OFF"))
 
 
@@ -58,7 +61,23 @@ def _wants_errors(s: Situation) -> bool:
 
 
 def _keeps_errors(s: Situation) -> bool:
-    return s.flag("MSG_ERRQUEUE") and any(s.socket.options.get(key) for key in _ERRORS)
+    """Whether errors may be kept of which the model does not know."""
+    if not s.flag("MSG_ERRQUEUE") or not any(s.socket.options.get(key) for key in (*_ERRORS, _STAMPING)):
+        return False
+    special = s.flag("MSG_TRUNC") or s.args.get("control") is not None or s.socket.options.get(_STAMPING)
+    return bool(s.kind == "raw" or special or s.socket.note.get("errors", ()) is None)
+
+
+def _error_kept(s: Situation) -> bool:
+    return s.flag("MSG_ERRQUEUE") and bool(s.socket.note.get("errors"))
+
+
+def _taking_error(s: Situation) -> Iterable[Outcome]:
+    """The oldest, and the next one is pending instead (sock_dequeue_err_skb() in net/core/skbuff.c)."""
+    (data, where), *rest = s.socket.note["errors"]
+    one = msgspec.structs.replace(s.socket, error="ECONNREFUSED" if rest else "", note={**s.socket.note, "errors": tuple(rest)})
+    message = Datagram(size=len(data), data=data, source=as_seen_by(s.socket, where.host, where.port))
+    yield datagram_given(s, s.world.with_object(s.socket_id, one), message, control=Free(), flags=_ERRQUEUE)
 
 
 def peeks_from(s: Situation) -> bool:
@@ -131,9 +150,16 @@ def receiving(call: str, kinds: tuple[str, ...] = ("udp",), of: str = "udp") -> 
             gives(f"read.{of}-nothing", nothing_received, "of no bytes nothing is read", "sock_read_iter() in net/socket.c",
                   when=reads_nothing, kinds=kinds),
         )  # fmt: skip
+    errors: tuple[Rule, ...] = ()
+    if of == "udp":
+        errors = (
+            gives(f"{call}.{of}-error-kept", _taking_error, "the oldest error, with what it is about", "ip(7), IP_RECVERR; recv(2)",
+                  when=_error_kept, kinds=kinds, unreached="on an undisturbed wire nobody knows when an error has come"),
+        )  # fmt: skip
     rules = (
         *none,
         unmodelled(f"{call}.{of}-errors-kept", _keeps_errors, "what IP_RECVERR keeps is not modelled", kinds=kinds),
+        *errors,
         fails(f"{call}.{of}-no-errors", "EAGAIN", _wants_errors, "no error is kept", "recv(2), MSG_ERRQUEUE; ip(7)", kinds=kinds),
         unmodelled(f"{call}.{of}-peek-off", peeks_from, "SO_PEEK_OFF is not modelled", kinds=kinds),
         *error_rules(f"{call}.{of}", kinds, pending_error, error_taken),
@@ -148,7 +174,7 @@ def receiving(call: str, kinds: tuple[str, ...] = ("udp",), of: str = "udp") -> 
         gives(f"{call}.{of}-waits", waiting, "the call waits for a datagram, at most as long as SO_RCVTIMEO says", posix,
               when=always, kinds=kinds, category="blocks"),
     )  # fmt: skip
-    return sayable(call, rules, flags=f"{of}-errors-kept {of}-no-errors {of}-peek-off")
+    return sayable(call, rules, flags=f"{of}-errors-kept {of}-error-kept {of}-no-errors {of}-peek-off")
 
 
 RECEIVING: tuple[Rule, ...] = tuple(rule for call in RECEIVES for rule in receiving(call))

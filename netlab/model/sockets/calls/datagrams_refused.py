@@ -5,10 +5,13 @@ It knows no order and no outcome; calls/datagrams.py has the rules.
 
 from netlab.model.sockets.addresses import INET, INET6, address_in, length_in, pointed
 from netlab.model.sockets.calls.datagrams_connecting import (
+    from_foreign,
+    from_group,
     from_somewhere,
     group_unknown,
     inet6,
     leaves_loopback,
+    strange_way,
 )
 from netlab.model.sockets.messages import pending_error, size
 from netlab.model.sockets.objects import Address
@@ -66,7 +69,7 @@ def over_ipv4(s: Situation) -> bool:
     if not inet6(s):
         return True
     cork = corked(s)
-    if cork is not None and not named(s):
+    if cork is not None and (":" not in cork[1].host or not named(s)):
         return ":" not in cork[1].host
     family = named_family(s)
     if family is None:
@@ -93,7 +96,9 @@ def target(s: Situation) -> Address | None:
     host = plain(address.host) or "0.0.0.0"
     if host == "::" and over_ipv4(s):
         host = "127.0.0.1"
-    return Address(INET if "." in host and ":" not in host else INET6, destination(host, own_address(s.socket, 4)), address.port)
+    return Address(
+        INET if "." in host and ":" not in host else INET6, destination(host, own_address(s.host, s.socket, 4)), address.port
+    )
 
 
 def short6(s: Situation) -> bool:
@@ -115,7 +120,7 @@ def nowhere6(s: Situation) -> bool:
 
 def v4_refused(s: Situation) -> bool:
     """Whether a socket of IPv6 alone would send by IPv4."""
-    return inet6(s) and over_ipv4(s) and only_v6(s.socket) and corked(s) is None
+    return inet6(s) and over_ipv4(s) and only_v6(s.socket)
 
 
 def too_long_for_any(s: Situation) -> bool:
@@ -174,14 +179,7 @@ def nowhere4(s: Situation) -> bool:
 def from_mapped(s: Situation) -> bool:
     """Whether a socket with an address of IPv4 would send by IPv6."""
     local = s.socket.local
-    return (
-        inet6(s)
-        and not over_ipv4(s)
-        and corked(s) is None
-        and local is not None
-        and is_mapped(local.host)
-        and local.host != ("::ffff:0.0.0.0")
-    )
+    return inet6(s) and not over_ipv4(s) and corked(s) is None and local is not None and is_mapped(local.host)
 
 
 def hard_route(s: Situation) -> bool:
@@ -189,11 +187,25 @@ def hard_route(s: Situation) -> bool:
     where = target(s)
     if where is None or corked(s) is not None:
         return False
+    if strange_way(s):
+        return True
     if is_group(where.host) or where.host == "255.255.255.255":
         return group_unknown(s, where.host)
     if is_link_local(where.host) and len(s.host.interfaces) > 1:
         return True
     return reached(s.host, where.host) and source_of(s.world, s.socket, where.host) is None
+
+
+def sent_from_group(s: Situation) -> bool:
+    """Whether it would come from a group."""
+    where = target(s)
+    return where is not None and corked(s) is None and not strange_way(s) and over_ipv4(s) and from_group(s, where.host)
+
+
+def sent_from_foreign(s: Situation) -> bool:
+    """Whether it would come from an address that is none of this host's."""
+    where = target(s)
+    return where is not None and corked(s) is None and not strange_way(s) and over_ipv4(s) and from_foreign(s, where.host)
 
 
 def unreachable(s: Situation) -> bool:

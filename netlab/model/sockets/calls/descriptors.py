@@ -11,7 +11,7 @@ from netlab.model.sockets.ending import closed
 from netlab.model.sockets.names import DEVICES
 from netlab.model.sockets.objects import File
 from netlab.model.sockets.outcomes import FlagsSet, NewDescriptor, Outcome
-from netlab.model.sockets.rules import EVERY, NOTHING, Guard, Rule, always, fails, gives, no_effect, unmodelled
+from netlab.model.sockets.rules import EVERY, NOTHING, Guard, Rule, always, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import Descriptor, World
 from netlab.notation.constants import constant
@@ -67,7 +67,7 @@ def _unknown_flags(s: Situation) -> bool:
 
 
 def _itself(s: Situation) -> Iterable[Outcome]:
-    return no_effect(s, s.fd)
+    yield Outcome(kind="returns", value=NewDescriptor(s.fd), world=s.world)
 
 
 def _put_over(s: Situation) -> Iterable[Outcome]:

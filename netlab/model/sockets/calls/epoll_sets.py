@@ -18,6 +18,11 @@ from netlab.notation.constants import combined, constant, flag_names
 _EDGE, _ONCE = constant("EPOLLET"), constant("EPOLLONESHOT")
 WAKEUP = 1 << 29  # EPOLLWAKEUP in include/uapi/linux/eventpoll.h
 _PRIVATE = _EDGE | _ONCE | WAKEUP | constant("EPOLLEXCLUSIVE")
+_WAKING = frozenset((constant(level), constant(name)) for level, name in (
+    ("SOL_SOCKET", "SO_SNDBUF"), ("SOL_SOCKET", "SO_SNDBUFFORCE"), ("SOL_SOCKET", "SO_RCVLOWAT"),
+    ("IPPROTO_TCP", "TCP_NOTSENT_LOWAT"),
+))  # fmt: skip
+"""Options by which setsockopt() wakes whoever waits: sk_setsockopt() in net/core/sock.c, tcp_set_rcvlowat() in net/ipv4/tcp.c."""
 Key = tuple[int, int]
 
 
@@ -86,8 +91,11 @@ def looks(world: World, number: int) -> Look:
 
 
 def _restless(world: World, number: int) -> bool:
-    """Whether things may have happened without a trace: a connection attempt that failed, or a shutdown(), as the one before."""
+    """Whether things may have happened without a trace: a connection attempt that failed, or a shutdown(), as the one before; a
+    setsockopt() that wakes."""
     one = world.objects[number]
+    if isinstance(one, Socket) and not one.options.keys().isdisjoint(_WAKING):
+        return True
     return isinstance(one, Socket) and ((one.kind == "tcp" and one.state == "CLOSED") or one.shut_read or one.shut_write)
 
 

@@ -173,8 +173,14 @@ def _epoll_gives(s: Situation) -> Iterable[Outcome]:
     items = tuple(once(s, _items))
     room = s.number("maxevents")
     least, most = max(min(room, sum(item.sure for item in items)), 1), min(room, len(items))
-    yield Outcome(kind="returns", value=count(least, most), world=s.world, out=Told(items, most if least == most else room),
-                  learn=learning(s.socket_id, items, room))  # fmt: skip
+    if least == 1:
+        # Of one alone the bits are told, and not which it is.
+        for item in [item for item in items if item.sure] if room > 1 and any(item.sure for item in items) else items:
+            yield Outcome(kind="returns", value=1, world=s.world, out=Told((item,), 1), learn=learning(s.socket_id, (item,), 1))
+    if most > 1:
+        least = max(least, 2)
+        yield Outcome(kind="returns", value=count(least, most), world=s.world, out=Told(items, most if least == most else room),
+                      learn=learning(s.socket_id, items, room))  # fmt: skip
 
 
 def _epoll_limit(s: Situation) -> int:

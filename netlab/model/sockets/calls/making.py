@@ -58,6 +58,18 @@ def _unspecified(s: Situation) -> bool:
     return s.number("domain") == 0
 
 
+def _of_packets(s: Situation) -> bool:
+    return s.number("domain") == constant("AF_PACKET")
+
+
+def _packets_without_right(s: Situation) -> bool:
+    return _of_packets(s) and s.process.uid != 0
+
+
+def _type_of_packets(s: Situation) -> bool:
+    return _of_packets(s) and _type(s) not in (constant("SOCK_DGRAM"), constant("SOCK_RAW"), _PACKET)
+
+
 def _other_family(s: Situation) -> bool:
     return _family(s) == "other"
 
@@ -114,10 +126,25 @@ def _perhaps(s: Situation) -> Iterable[Outcome]:
     if _TYPES.get(_type(s)) == "seqpacket" and s.number("protocol") not in (0, _SCTP):
         return
     if s.call.name == "socket":
-        world, _ = s.world.opened(s.process_name, Unknown(why="sockets of this protocol are not modelled"))
-        yield Outcome(kind="returns", value=NewDescriptor(s.descriptor_free), world=world)
+        yield _unknown_socket(s, "sockets of this protocol are not modelled")
     else:
         yield Outcome(kind="fails", errno="EOPNOTSUPP", world=s.world)
+
+
+def _packets(s: Situation) -> Iterable[Outcome]:
+    if s.call.name != "socket":
+        yield Outcome(kind="fails", errno="EOPNOTSUPP", world=s.world)
+        return
+    full = _table_full(s)
+    if full is not False:
+        yield Outcome(kind="fails", errno="EMFILE", world=s.world)
+    if full is not True:
+        yield _unknown_socket(s, "packet sockets are not modelled")
+
+
+def _unknown_socket(s: Situation, why: str) -> Outcome:
+    world, _ = s.world.opened(s.process_name, Unknown(why=why), flags=_status(s), cloexec=bool(s.number("type") & _CLOEXEC))
+    return Outcome(kind="returns", value=NewDescriptor(s.descriptor_free), world=world)
 
 
 def _protocol_of_internet(s: Situation) -> bool:
@@ -163,14 +190,17 @@ def make_socket(s: Situation) -> Socket:
     return Socket(host=host, family=family, type=type_, protocol=_UDP, kind="udp", note=note)
 
 
+def _status(s: Situation) -> int:
+    return constant("O_RDWR") | (constant("O_NONBLOCK") if s.number("type") & _NONBLOCK else 0)
+
+
 def _made(s: Situation) -> Iterable[Outcome]:
-    flags = constant("O_RDWR") | (constant("O_NONBLOCK") if s.number("type") & _NONBLOCK else 0)
-    world, _ = s.world.opened(s.process_name, make_socket(s), flags=flags, cloexec=bool(s.number("type") & _CLOEXEC))
+    world, _ = s.world.opened(s.process_name, make_socket(s), flags=_status(s), cloexec=bool(s.number("type") & _CLOEXEC))
     yield Outcome(kind="returns", value=NewDescriptor(s.descriptor_free), world=world)
 
 
 def _paired(s: Situation) -> Iterable[Outcome]:
-    flags = constant("O_RDWR") | (constant("O_NONBLOCK") if s.number("type") & _NONBLOCK else 0)
+    flags = _status(s)
     cloexec = bool(s.number("type") & _CLOEXEC)
     world, one = s.world.opened(s.process_name, make_socket(s), flags=flags, cloexec=cloexec)
     world, other = world.opened(s.process_name, make_socket(s), flags=flags, cloexec=cloexec)
@@ -207,6 +237,12 @@ def _of_families(call: str) -> tuple[Rule, ...]:
               "socket(2) EINVAL; __sock_create() in net/socket.c", kinds=(NOTHING,)),
         fails(f"{call}.unspecified-family", "EAFNOSUPPORT", _unspecified, "AF_UNSPEC is no family to make sockets of",
               f"{posix} EAFNOSUPPORT", kinds=(NOTHING,)),
+        fails(f"{call}.packet-needs-privilege", "EPERM", _packets_without_right, "packet sockets need CAP_NET_RAW",
+              "packet(7) EPERM", kinds=(NOTHING,)),
+        fails(f"{call}.packet-type", "ESOCKTNOSUPPORT", _type_of_packets, "AF_PACKET has no such type",
+              "packet_create() in net/packet/af_packet.c", kinds=(NOTHING,)),
+        gives(f"{call}.packet", _packets, "what comes of packet sockets is not modelled", "packet(7)", when=_of_packets,
+              kinds=(NOTHING,)),
         unmodelled(f"{call}.other-family", _other_family, "only AF_INET, AF_INET6 and AF_UNIX are modelled", kinds=(NOTHING,)),
         fails(f"{call}.unix-protocol", "EPROTONOSUPPORT", _protocol_of_unix, "AF_UNIX has no such protocol",
               f"{posix} EPROTONOSUPPORT", kinds=(NOTHING,)),

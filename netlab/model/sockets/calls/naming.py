@@ -41,7 +41,9 @@ _FREE = tuple(
 )  # fmt: skip
 _NO_PORT = (constant("IPPROTO_IP"), constant("IP_BIND_ADDRESS_NO_PORT"))
 _DEVICES = tuple((constant("SOL_SOCKET"), constant(name)) for name in ("SO_BINDTODEVICE", "SO_BINDTOIFINDEX"))
+_V6ONLY = (constant("IPPROTO_IPV6"), constant("IPV6_V6ONLY"))
 _PORTS = ("tcp", "udp")
+_LOOPBACK4_IPV6 = "127.0.0.6"
 
 
 def _inet(s: Situation) -> bool:
@@ -145,7 +147,15 @@ def _without_scope(s: Situation) -> bool:
 
 
 def _no_such_interface(s: Situation) -> bool:
-    return _link_local(s) and address_found(s).scope != 0 and address_found(s).scope not in s.host.interfaces.values()
+    gone = _link_local(s) and address_found(s).scope != 0 and address_found(s).scope not in s.host.interfaces.values()
+    return gone or _bound_to_nothing(s)
+
+
+def _bound_to_nothing(s: Situation) -> bool:
+    """Whether the socket is bound to an interface that is not there (SO_BINDTOIFINDEX takes any number)."""
+    host = address_found(s).host
+    index = s.socket.options.get(_DEVICES[1], 0)
+    return _inet6(s) and host != "::" and not is_mapped(host) and bool(index) and index not in s.host.interfaces.values()
 
 
 def _link_local_unknown(s: Situation) -> bool:
@@ -189,7 +199,7 @@ def with_name(world: World, number: int, one: Socket, address: Address) -> World
     """The socket ``number`` with a local address, for whose port 0 the kernel chooses one."""
     world = world.copy()
     port = address.port
-    if not port and not one.options.get(_NO_PORT):
+    if not port and one.kind != "raw" and not one.options.get(_NO_PORT):
         port = -world.fresh()
         # Where there is one port to choose, it is that.
         choice = ephemeral(world.hosts[one.host])
@@ -203,13 +213,23 @@ def with_name(world: World, number: int, one: Socket, address: Address) -> World
 
 
 def _bound(s: Situation) -> Iterable[Outcome]:
-    yield Outcome(kind="returns", world=with_name(s.world, s.socket_id, s.socket, address_found(s)))
+    one, host = s.socket, address_found(s).host
+    if _inet6(s) and host != "::" and not is_mapped(host):
+        # From now on, even when the address is gone again (__inet6_bind() in net/ipv6/af_inet6.c).
+        one = msgspec.structs.replace(one, options={**one.options, _V6ONLY: 1})
+    yield Outcome(kind="returns", world=with_name(s.world, s.socket_id, one, address_found(s)))
 
 
 def _bound_raw(s: Situation) -> Iterable[Outcome]:
     # A raw socket's "port" is its protocol, whatever bind() was given (raw_bind() in net/ipv4/raw.c).
-    address = msgspec.structs.replace(_raw_address(s), port=s.socket.protocol)
-    yield Outcome(kind="returns", world=with_name(s.world, s.socket_id, s.socket, address))
+    one = s.socket
+    # connect() to AF_UNSPEC takes even that away, and nothing brings it back.
+    port = one.protocol if one.local is None else one.local.port
+    address = msgspec.structs.replace(_raw_address(s), port=port)
+    if _inet6(s):
+        # By IPv4 it sends from a loopback address that stands for "one of IPv6" (LOOPBACK4_IPV6 in net/ipv6/raw.c).
+        one = msgspec.structs.replace(one, note={**one.note, "inet_saddr": _LOOPBACK4_IPV6 if address.host != "::" else ""})
+    yield Outcome(kind="returns", world=with_name(s.world, s.socket_id, one, address))
 
 
 _AF_INET = "__inet_bind() in net/ipv4/af_inet.c"

@@ -18,6 +18,7 @@ from netlab.model.sockets.options.shown import show
 from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.rules import SOCKETS, Guard, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 
 _SOCKET, _IP, _IPV6 = constant("SOL_SOCKET"), constant("IPPROTO_IP"), constant("IPPROTO_IPV6")
@@ -29,6 +30,7 @@ _LOOSE = {"", "loose int"}
 _WITH_OWN_LENGTH = {"device", "name", "group", "sender", "unmodelled"}
 _STRUCTURED = {"name", "device", "group", "sender", "linger", "timeval"}
 
+_BUFFERS = ("SO_SNDBUF", "SO_SNDBUFFORCE", "SO_RCVBUF", "SO_RCVBUFFORCE")
 _KEPT_UNDER = {
     "SO_BINDTODEVICE": (_SOCKET, constant("SO_BINDTOIFINDEX")),
     "IP_DROP_MEMBERSHIP": (_IP, constant("IP_ADD_MEMBERSHIP")),
@@ -119,12 +121,12 @@ def _short_six(s: Situation, row: Option | None, value: Given) -> bool:
 
 def _weighed(s: Situation, row: Option, value: Given) -> Found:
     kept = value.read(s, row)
-    if isinstance(kept, Refused) and kept.otherwise is UNSURE and not kept.certain:
-        return {"left-out": None}
     if not isinstance(kept, Refused) and row.writes not in _STRUCTURED:
         refused = row.needs(s, kept) if row.needs is not None else None
         kept = refused if refused is not None and refused.certain else _both(refused, row.takes(s, kept) if row.takes else kept)
     if isinstance(kept, Refused):
+        if kept.otherwise is UNSURE and not kept.certain:
+            return {"left-out": None}
         found: dict[str, Any] = {f"{kept.reason} {kept.errno}": None}
         return found if kept.certain else found | {"set": (row, kept.otherwise)}
     return {"set": (row, kept)}
@@ -144,7 +146,29 @@ def _set(s: Situation) -> Iterable[Outcome]:
     options[_KEPT_UNDER.get(row.name, row.key)] = kept
     options |= also
     world = s.world.with_object(s.socket_id, msgspec.structs.replace(s.socket, options=options))
+    if row.name in _BUFFERS:
+        world = _with_room(s, world)
+    elif row.name in ("IP_RECVERR", "IPV6_RECVERR") and not kept and "errors" in s.socket.note:
+        world = _without_errors(s, world)
     yield Outcome(kind="returns", value=0, world=world)
+
+
+def _without_errors(s: Situation, world: World) -> World:
+    """Who wants no errors any more loses those that are kept (do_ip_setsockopt())."""
+    one = world.objects[s.socket_id]
+    assert isinstance(one, Socket)
+    note = {name: value for name, value in one.note.items() if name != "errors"}
+    return world.with_object(s.socket_id, msgspec.structs.replace(one, note=note))
+
+
+def _with_room(s: Situation, world: World) -> World:
+    """A buffer of another size may take what the old one did not (sock_setsockopt() wakes whoever waits for room)."""
+    connection = s.connection
+    if connection is None or not any(flow.full for flow in connection.flows):
+        return world
+    first, second = (msgspec.structs.replace(flow, full=False) for flow in connection.flows)
+    world.connections[s.socket.connection] = msgspec.structs.replace(connection, flows=(first, second))
+    return world
 
 
 # getsockopt()

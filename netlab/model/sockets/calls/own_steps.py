@@ -9,7 +9,7 @@ import msgspec
 
 from netlab.model.sockets.addresses import INET, INET6
 from netlab.model.sockets.arguments import Data, local_name
-from netlab.model.sockets.objects import Address, Epoll, File, Object, Pipe
+from netlab.model.sockets.objects import Address, Epoll, File, Object, Pipe, Unknown
 from netlab.model.sockets.outcomes import AnAddress, Between, NewDescriptor, Outcome, learning
 from netlab.model.sockets.rules import EVERY, NOTHING, SOCKETS, Rule, always, fails, gives, no_effect, unmodelled
 from netlab.model.sockets.situation import Situation
@@ -78,7 +78,7 @@ def _limited(s: Situation) -> Iterable[Outcome]:
 def _filled(s: Situation) -> Iterable[Outcome]:
     world, process = s.world.copy(), s.process
     table = dict(process.table)
-    free = [fd for fd in range(process.files) if fd not in table]
+    free = [fd for fd in range(process.files) if fd not in table and fd not in process.reserved]
     for fd in free:
         thing, description = world.fresh(), world.fresh()
         world.objects[thing] = File(path="/dev/null", what="null")
@@ -166,13 +166,17 @@ def _identity(world: World, number: int) -> object:
     """What stands for a file's inode: each socket has its own, a pipe's ends share one, and so do all epoll sets."""
     one: Object = world.objects[number]
     match one:
-        case Pipe(writes=writes, other=other):
-            return "pipe", number if writes else other
+        case Pipe(pipe=pipe):
+            return "pipe", pipe
         case Epoll():
             return "epoll"
         case File(path=path) if path:
             return "path", path
     return number
+
+
+def _other_unknown(s: Situation) -> bool:
+    return isinstance(s.world.objects[s.world.descriptions[s.process.table[s.number("other")].description].object], Unknown)
 
 
 def _compared(s: Situation) -> Iterable[Outcome]:
@@ -231,6 +235,7 @@ ASKED: tuple[Rule, ...] = (
     gives("lowest_free.told", _lowest, "the number that the next descriptor gets", "POSIX.1-2024 2.6", kinds=_NONE),
     fails("same_file.not-open", "EBADF", always, "the descriptor is not open", "POSIX.1-2024 fstat() EBADF", kinds=_NONE),
     fails("same_file.other-closed", "EBADF", _other_closed, "the descriptor is not open", "POSIX.1-2024 fstat() EBADF"),
+    unmodelled("same_file.unknown", _other_unknown, "nothing is known of the other one"),
     gives("same_file.compared", _compared, "whether both have one device and inode", "POSIX.1-2024 fstat()"),
     gives("exec_has_fd.told", _inherited, "a program gets the open descriptors without FD_CLOEXEC", "POSIX.1-2024 exec",
           kinds=_ALL),

@@ -1,4 +1,4 @@
-"""pipe(), and read() and write() on its ends: how much a pipe takes, what comes out of it, and what is left when an end is gone.
+"""pipe(), pipe2(), and read() and write() on a pipe's ends: how much it takes, what comes out, what is left when an end is gone.
 
 A pipe holds 16 pages (pipe(7)); what is written goes into the last page where it fits whole, else into new ones (pipe_write() in
 fs/pipe.c), so that how much it takes depends on the sizes in which it was filled.
@@ -9,11 +9,12 @@ from collections.abc import Iterable
 import msgspec
 
 from netlab.model.sockets.arguments import Data
-from netlab.model.sockets.objects import Flow, Pipe
+from netlab.model.sockets.objects import Pipe
 from netlab.model.sockets.outcomes import Exactly, Outcome
-from netlab.model.sockets.rules import NOTHING, Rule, fails, gives
+from netlab.model.sockets.rules import NOTHING, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import World
+from netlab.notation.constants import constant
 from netlab.notation.pattern import pattern
 from netlab.notation.printing import print_data
 from netlab.notation.values import BadPointer
@@ -22,6 +23,9 @@ PAGE = 4096
 PAGES = 16
 _O_RDONLY, _O_WRONLY = 0, 1
 _POINTER_SIZE = 16
+_CLOEXEC, _NONBLOCK = constant("O_CLOEXEC"), constant("O_NONBLOCK")
+_OTHER_PIPES = constant("O_DIRECT") | constant("O_EXCL")
+"""O_EXCL is O_NOTIFICATION_PIPE, too (include/uapi/linux/watch_queue.h)."""
 
 Pages = tuple[tuple[int, int], ...]
 
@@ -51,10 +55,11 @@ def content_of(s: Situation, name: str = "buffer") -> bytes:
     return pattern(size_of(s, name))
 
 
-def filled(pages: Pages, size: int) -> tuple[Pages, int]:
-    """The pages after ``size`` bytes have been written, and how many of these had no room."""
+def filled(pages: Pages, size: int, *, merges: bool = True) -> tuple[Pages, int]:
+    """The pages after ``size`` bytes have been written, and how many of these had no room. A call that goes on after it waited
+    begins with a new page (``merges`` is false)."""
     rest = size % PAGE
-    if pages and rest and pages[-1][0] + rest <= PAGE:
+    if merges and pages and rest and pages[-1][0] + rest <= PAGE:
         end, left = pages[-1]
         pages, size = (*pages[:-1], (end + rest, left + rest)), size - rest
     while size and len(pages) < PAGES:
@@ -95,13 +100,26 @@ def _pair_unwritable(s: Situation) -> bool:
     return is_bad(s, "pair")
 
 
+def _flags(s: Situation) -> int:
+    return s.number("flags") if s.call.name == "pipe2" else 0
+
+
+def _unknown_flags(s: Situation) -> bool:
+    return bool(_flags(s) & ~(_CLOEXEC | _NONBLOCK | _OTHER_PIPES))
+
+
+def _other_pipe(s: Situation) -> bool:
+    return bool(_flags(s) & _OTHER_PIPES)
+
+
 def _made(s: Situation) -> Iterable[Outcome]:
-    world, out = s.world.opened(s.process_name, Pipe(writes=False), flags=_O_RDONLY)
-    world, into = world.opened(s.process_name, Pipe(writes=True), flags=_O_WRONLY)
+    status, cloexec = _flags(s) & _NONBLOCK, bool(_flags(s) & _CLOEXEC)
+    world, out = s.world.opened(s.process_name, Pipe(writes=False), flags=_O_RDONLY | status, cloexec=cloexec)
+    world, into = world.opened(s.process_name, Pipe(writes=True), flags=_O_WRONLY | status, cloexec=cloexec)
     table = world.processes[s.process_name].table
     ids = [world.descriptions[table[fd].description].object for fd in (out, into)]
-    world.objects[ids[0]] = Pipe(writes=False, other=ids[1])
-    world.objects[ids[1]] = Pipe(writes=True, other=ids[0])
+    world.objects[ids[0]] = Pipe(writes=False, other=ids[1], pipe=ids[0])
+    world.objects[ids[1]] = Pipe(writes=True, other=ids[0], pipe=ids[0])
     yield Outcome(kind="returns", world=world, note=(out, into))
 
 
@@ -157,10 +175,12 @@ def _readers_gone(s: Situation) -> bool:
 
 
 def broken_pipe(s: Situation) -> Iterable[Outcome]:
-    """EPIPE, with SIGPIPE as the process handles it."""
+    """EPIPE, with SIGPIPE as the process handles it; a call that waited for room gives what it had written until then."""
     handled = s.process.handled.get("SIGPIPE", "default")
     if handled == "default":
         yield Outcome(kind="ends", signal="SIGPIPE", world=s.world)
+    elif _wrote_before(s):
+        yield Outcome(kind="returns", value=_wrote_before(s), signal="SIGPIPE" if handled == "handle" else "", world=s.world)
     else:
         yield Outcome(kind="fails", errno="EPIPE", signal="SIGPIPE" if handled == "handle" else "", world=s.world)
 
@@ -184,13 +204,13 @@ def _wrote_before(s: Situation) -> int:
 def _write(s: Situation) -> Iterable[Outcome]:
     reader, before = _reader(s), _wrote_before(s)
     content = content_of(s)[before:]
-    pages, left = filled(reader.pages, len(content))
+    pages, left = filled(reader.pages, len(content), merges=not s.resumed)
     taken = len(content) - left
     flow = reader.flow
     data = None if flow.data is None else flow.data + content[:taken]
     flow = msgspec.structs.replace(flow, sent=flow.sent + taken, arrived=flow.arrived + taken, data=data)
     world = s.world.with_object(_pipe(s).other, msgspec.structs.replace(reader, flow=flow, pages=pages))
-    if left and not s.nonblocking:
+    if left and not (s.nonblocking and taken):
         yield Outcome(kind="blocks", world=world, note=before + taken)
     else:
         yield Outcome(kind="returns", value=before + taken, world=world)
@@ -202,17 +222,30 @@ def _end(world: World, number: int) -> World:
     other = world.objects.get(gone.other) if isinstance(gone, Pipe) else None
     if not isinstance(gone, Pipe) or not isinstance(other, Pipe):
         return world
-    flow = msgspec.structs.replace(other.flow, end="fin", ended="fin") if gone.writes else Flow()
-    return world.with_object(gone.other, msgspec.structs.replace(other, other=0, flow=flow))
+    if gone.writes:
+        left = msgspec.structs.replace(other, other=0, flow=msgspec.structs.replace(other.flow, end="fin", ended="fin"))
+    else:
+        left = msgspec.structs.replace(other, other=0, flow=gone.flow, pages=gone.pages)
+    return world.with_object(gone.other, left)
 
 
 ENDS = {"pipe": _end}
 
+
+def _making_rules(call: str) -> tuple[Rule, ...]:
+    posix, none = f"POSIX.1-2024 {call}()", (NOTHING,)
+    return (
+        fails(f"{call}.table-full", "EMFILE", _no_two, "no two descriptors are free", f"{posix} EMFILE", kinds=none),
+        fails(f"{call}.pair", "EFAULT", _pair_unwritable, "the two numbers cannot be written", "pipe(2) EFAULT", kinds=none),
+        gives(f"{call}.made", _made, "two descriptors: what is written to the second is read from the first", posix, kinds=none),
+    )
+
+
 RULES: tuple[Rule, ...] = (
-    fails("pipe.table-full", "EMFILE", _no_two, "no two descriptors are free", "POSIX.1-2024 pipe() EMFILE", kinds=(NOTHING,)),
-    fails("pipe.pair", "EFAULT", _pair_unwritable, "the two numbers cannot be written", "pipe(2) EFAULT", kinds=(NOTHING,)),
-    gives("pipe.made", _made, "two descriptors: what is written to the second is read from the first", "POSIX.1-2024 pipe()",
-          kinds=(NOTHING,)),
+    *_making_rules("pipe"),
+    fails("pipe2.flags", "EINVAL", _unknown_flags, "a flag is none of pipe2()'s", "POSIX.1-2024 pipe2() EINVAL", kinds=(NOTHING,)),
+    unmodelled("pipe2.other", _other_pipe, "pipes of packets, and those of notifications, are not modelled", kinds=(NOTHING,)),
+    *_making_rules("pipe2"),
     fails("read.pipe-end", "EBADF", _wrong_end_to_read, "the end is open for writing only", "POSIX.1-2024 read() EBADF",
           kinds=("pipe",)),
     gives("read.pipe-nothing", _nothing, "no bytes are asked for", "POSIX.1-2024 read()", when=_nothing_asked, kinds=("pipe",)),
@@ -229,7 +262,7 @@ RULES: tuple[Rule, ...] = (
     gives("write.pipe-nothing", _nothing, "there is nothing to write", "POSIX.1-2024 write(); write(2)", when=_nothing_asked,
           kinds=("pipe",)),
     fails("write.pipe-broken", "EPIPE", _readers_gone, "nobody can read what is written", "POSIX.1-2024 write() EPIPE; pipe(7)",
-          kinds=("pipe",), gives=broken_pipe),
+          kinds=("pipe",), gives=broken_pipe, note="SIGPIPE comes though a part was written: pipe_write() in fs/pipe.c"),
     fails("write.pipe-pointer", "EFAULT", _unread_memory, "the buffer cannot be read", "write(2) EFAULT", kinds=("pipe",)),
     fails("write.pipe-full", "EAGAIN", _full_nonblocking, "the pipe has no room, and the call may not wait",
           "POSIX.1-2024 write() EAGAIN; pipe(7)", kinds=("pipe",)),

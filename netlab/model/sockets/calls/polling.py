@@ -51,6 +51,8 @@ def _poll_pointer(s: Situation) -> bool:
 
 
 def _poll_many(s: Situation) -> bool:
+    if s.resumed:
+        return False
     pairs = _pairs(s)
     many = len(pairs) if pairs is not None else _number(s.call.arguments[1])
     return not 0 <= many <= s.process.files
@@ -147,6 +149,9 @@ def _null(s: Situation, name: str) -> bool:
 
 
 def _select_closed(s: Situation) -> bool:
+    # One that is closed while the call waits counts as ready from Linux 5.17 on (POLLIN_SET in fs/select.c).
+    if s.resumed:
+        return False
     found = [_set(s, name) for name in ("readable", "writable")]
     return any(fd is not None and fd not in s.process.table and known(s, fd) for fd in found)
 
@@ -160,7 +165,7 @@ def _selected(s: Situation) -> dict[str, tuple[int, int]] | None:
         bits = _bits(s, fd, wanted)
         if bits is None:
             return None
-        found[name] = (bits[0] & wanted, bits[1] & wanted)
+        found[name] = (bits[0] & (wanted | _INVALID), bits[1] & wanted)
     return found
 
 

@@ -11,11 +11,12 @@ import msgspec
 from netlab.model.sockets.calls.own_steps import ASKED
 from netlab.model.sockets.ending import process_ended
 from netlab.model.sockets.objects import Socket
-from netlab.model.sockets.oracle import IN_CHILD, possible_now
+from netlab.model.sockets.oracle import possible_now
 from netlab.model.sockets.outcomes import Between, Outcome, Seen
 from netlab.model.sockets.rules import NOTHING, Rule, always, fails, gives, no_effect, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.tables import Allowed
+from netlab.model.sockets.under_way import IN_CHILD, INTERRUPTED
 from netlab.model.sockets.world import Pending, Process, World
 from netlab.notation.calls import Call
 from netlab.notation.constants import constant
@@ -148,6 +149,14 @@ def _ends(s: Situation) -> bool:
     return _action(s.process, _signal(s)) == "ends"
 
 
+def _ends_inside(s: Situation) -> bool | None:
+    """interrupt() is told to threads that are inside a call, and to nobody where there is none."""
+    if not _ends(s):
+        return False
+    waiting = _waiting(s)
+    return any(one.entered and not one.lost for _, one in waiting) or (None if waiting else False)
+
+
 def _killed(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="ends", signal=_signal(s), world=s.world)
 
@@ -166,7 +175,7 @@ def _handled(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="returns", world=_changed(s, handled={**s.process.handled, name: "handle"}, restarting=restarting))
 
 
-_EINTR = fails("interrupt.call", "EINTR", always, "a signal was handled while the call waited", "POSIX.1-2024 2.10.20; signal(7)",
+_EINTR = fails(INTERRUPTED, "EINTR", always, "a signal was handled while the call waited", "POSIX.1-2024 2.10.20; signal(7)",
                kinds=(), note="what the interrupted call gives, and not interrupt() itself")  # fmt: skip
 
 
@@ -187,24 +196,28 @@ def _waiting(s: Situation) -> list[tuple[int, Pending]]:
 
 def _interrupted(s: Situation) -> Iterable[Outcome]:
     waiting, name = _waiting(s), _signal(s)
-    inside = [number for number, one in waiting if one.entered]
+    inside = [number for number, one in waiting if one.entered and not one.lost and not one.signalled]
     world = s.world
     if _action(s.process, name) == "handle":
         world = world.copy()
         for number, one in waiting:
-            if one.entered and not _goes_on(world, one, name):
-                answer = Allowed(_EINTR, Outcome(kind="fails", errno="EINTR", world=world))
-                world.pending[number] = msgspec.structs.replace(one, answer=answer)
-                owner = world.processes[s.process_name]
-                # What accept() had reserved is free again.
-                world.processes[s.process_name] = msgspec.structs.replace(owner, reserved=owner.reserved - {one.note})
+            if number in inside:
+                again = _goes_on(world, one, name)
+                world.pending[number] = msgspec.structs.replace(one, signalled=not again, restarts=again)
     most = sum(one.process == s.process_name for one in s.world.pending.values())
     yield Outcome(kind="returns", value=Between(len(inside), max(len(inside), most - 1)), world=world)
 
 
-def _writes_in_part(s: Situation) -> bool:
-    """Whether a call that has sent part of what it was given is interrupted: it then gives that part."""
-    return any(one.entered and one.note is not None and one.call.name.startswith(("send", "write")) for _, one in _waiting(s))
+def _moves_in_part(s: Situation) -> bool:
+    """Whether a call that has sent part of what it was given, or received part of what it wants, is interrupted: it then gives
+    that part."""
+    return any(one.entered and _has_part(one) for _, one in _waiting(s))
+
+
+def _has_part(one: Pending) -> bool:
+    if one.call.name.startswith(("send", "write")):
+        return one.note is not None
+    return one.call.name.startswith(("recv", "read")) and isinstance(one.note, tuple) and bool(one.note[0])
 
 
 _NOTATION = "only a scenario says it so: trials fork, and make their calls in other threads, themselves"
@@ -231,9 +244,10 @@ RULES: tuple[Rule, ...] = (
     gives("handle.set", _handled, "the signal has a handler", "POSIX.1-2024 sigaction()", kinds=_NONE),
     unmodelled("interrupt.unknown", _unknown_signal, "this number is no signal's that the model knows", kinds=_NONE),
     unmodelled("interrupt.stops", _stops, "processes that are stopped are not modelled", kinds=_NONE),
-    unmodelled("interrupt.part", _writes_in_part, "how much a call that is interrupted had sent is not modelled", kinds=_NONE),
-    gives("interrupt.ends", _killed, "the signal's default action ends the process", "POSIX.1-2024 2.4.3; signal(7)", when=_ends,
-          kinds=_NONE, category="signals"),
+    unmodelled("interrupt.part", _moves_in_part, "how much a call that is interrupted had sent or received is not modelled",
+               kinds=_NONE),
+    gives("interrupt.ends", _killed, "the signal's default action ends the process", "POSIX.1-2024 2.4.3; signal(7)",
+          when=_ends_inside, kinds=_NONE, category="signals", note="where a thread is inside a call, to which it is sent"),
     _EINTR,
     gives("interrupt.told", _interrupted, "calls that wait fail with EINTR, but for those that go on", "signal(7)", kinds=_NONE),
     *ASKED,

@@ -1,43 +1,50 @@
-"""Raw sockets: what they refuse, where they connect to, that they send. What they receive is not modelled.
+"""Raw sockets: what they refuse, where they connect to, what they send and receive. Who gets a copy is in raw_copies.py.
 
-A raw socket gets a copy of every packet of its protocol that comes to the host, whoever sent it: that there is none is certain only
-where there is no other socket of IP.
+What a raw socket receives is modelled only where no other socket of IP sends packets of its protocol.
 """
 
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from netlab.model.sockets.addresses import INET, INET6, address_in, length_in
 from netlab.model.sockets.calls.datagrams_connecting import (
     EVERYBODY,
+    ROUTE,
     accept_errors,
     connect_rules,
+    from_foreign,
     from_somewhere,
     group_unknown,
     inet6,
     leaves_loopback,
     shutdown_rules,
+    strange_way,
     unsupported,
 )
 from netlab.model.sockets.calls.datagrams_received import receiving
 from netlab.model.sockets.calls.datagrams_refused import named
-from netlab.model.sockets.messages import RECEIVES, SENDS, sayable, size, unreadable
-from netlab.model.sockets.objects import Object, Socket, Unknown
+from netlab.model.sockets.messages import RECEIVES, SENDS, content, parts, sayable, size, unreadable
+from netlab.model.sockets.objects import Address, Object, Unknown
 from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Outcome
 from netlab.model.sockets.ports import is_mapped, plain
+from netlab.model.sockets.raw_copies import copied, followed, unsure, untold
 from netlab.model.sockets.routes import destination, is_broadcast, is_group, is_link_local, reached
 from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.udp import arrived, own_address, source_of
 from netlab.notation.constants import constant
+from netlab.notation.values import BadPointer
 
 _KINDS = ("raw",)
 _RAW4, _RAW6 = "raw_sendmsg() in net/ipv4/raw.c", "rawv6_sendmsg() in net/ipv6/raw.c"
-_HEADER = 20
+_HEADER, _HEADER6 = 20, 40
+_HDRINCL = (constant("IPPROTO_IP"), constant("IP_HDRINCL"))
+_CHECKSUM = (constant("IPPROTO_IPV6"), constant("IPV6_CHECKSUM"))
 _TYPE_AND_CODE = 2
 _OVERFLOW = 0xFFFF
 _RAW, _ICMP = constant("IPPROTO_RAW"), (constant("IPPROTO_ICMP"), constant("IPPROTO_ICMPV6"))
+_ECHOES, _ECHOES6 = (0, 8), (128, 129)
+"""Echo and echo reply: RFC 792, RFC 4443 4."""
 _UNSPEC = constant("AF_UNSPEC")
 _BROADCAST = (constant("SOL_SOCKET"), constant("SO_BROADCAST"))
 
@@ -82,35 +89,65 @@ def _nowhere(s: Situation) -> bool:
 
 def _host(s: Situation) -> str:
     if _named(s):
-        return destination(plain(address_in(s).host))
+        return destination(plain(address_in(s).host), own_address(s.host, s.socket, 4))
     remote = s.socket.remote
     assert remote is not None
     return plain(remote.host)
 
 
+def _peer_is_mapped(s: Situation) -> bool:
+    """connect() takes a peer of IPv4, and sending looks for a way to its mapped address by IPv6."""
+    return inet6(s) and not _named(s) and s.socket.remote is not None and is_mapped(s.socket.remote.host)
+
+
 def _hard(s: Situation) -> bool:
     """What is not modelled: control messages, headers of the caller's own, groups, packets that the kernel answers."""
-    options = any(
-        s.socket.options.get((constant(level), constant(name)))
-        for level, name in (("IPPROTO_IP", "IP_HDRINCL"), ("IPPROTO_IPV6", "IPV6_CHECKSUM"))
-    )
-    own = s.socket.protocol == _RAW
     host = _host(s)
     if host == EVERYBODY and group_unknown(s, host):
         return True
     mapped = inet6(s) and _named(s) and is_mapped(address_in(s).host)
-    return options or own or mapped or s.args.get("control") is not None or is_group(host) or is_link_local(host)
+    return strange_way(s) or mapped or s.args.get("control") is not None or is_group(host) or is_link_local(host)
+
+
+def _own_header(s: Situation) -> bool:
+    """Whether what is sent begins with a header of IP: IP_HDRINCL, which IPPROTO_RAW has set from the beginning (raw(7))."""
+    return bool(s.socket.options.get(_HDRINCL, s.socket.protocol == _RAW))
+
+
+def _short_header(s: Situation) -> bool:
+    return _own_header(s) and size(s) < (_HEADER6 if inet6(s) else _HEADER)
+
+
+def _checksum_outside(s: Situation) -> bool:
+    # ICMPv6's checksum is after its type and code, whatever is asked for.
+    offset = s.socket.options.get(_CHECKSUM, _TYPE_AND_CODE if s.socket.protocol == _ICMP[1] else -1)
+    return inet6(s) and offset >= 0 and size(s) - 1 <= offset
 
 
 def _answered(s: Situation) -> bool:
-    return s.socket.protocol in _ICMP
+    """Whether it may be an error of ICMP, of which the kernel tells other sockets."""
+    if s.socket.protocol not in _ICMP:
+        return False
+    echoes = _ECHOES6 if s.socket.protocol == _ICMP[1] else _ECHOES
+    return not content(s)[:1] or content(s)[0] not in echoes
 
 
 def _unreachable(s: Situation) -> bool:
     host = _host(s)
+    if _peer_is_mapped(s):
+        return not s.host.reaches(f"::ffff:{host}")
     if host == EVERYBODY:
         return not from_somewhere(s, host)
     return not is_broadcast(s.host, host) and not reached(s.host, host)
+
+
+def _from_foreign(s: Situation) -> bool:
+    return not inet6(s) and from_foreign(s, _host(s))
+
+
+def _from_mapped(s: Situation) -> bool:
+    local = s.socket.local
+    return inet6(s) and local is not None and is_mapped(local.host)
 
 
 def _from_loopback(s: Situation) -> bool:
@@ -118,7 +155,8 @@ def _from_loopback(s: Situation) -> bool:
 
 
 def _no_header(s: Situation) -> bool:
-    return s.socket.protocol == _ICMP[inet6(s)] and size(s) < _TYPE_AND_CODE
+    there = size(s) >= _TYPE_AND_CODE and not isinstance(parts(s)[0], BadPointer)
+    return s.socket.protocol == _ICMP[inet6(s)] and not _own_header(s) and not there
 
 
 def _broadcast(s: Situation) -> bool:
@@ -134,22 +172,34 @@ def _large(s: Situation) -> bool:
 
 
 def _others(s: Situation) -> bool:
-    """Whether another socket of IP is there, or a packet may have come otherwise."""
-    if s.socket.note.get("sent") or s.socket.protocol in _ICMP:
-        return True
-    return any(
-        isinstance(one, Socket) and one.family in ("inet", "inet6") and number != s.socket_id
-        for number, one in s.world.objects.items()
-    )
+    return unsure(s.world, s.socket)
+
+
+def _takes_itself(s: Situation) -> bool:
+    """Whether the socket gets the packet that it sends, so that nobody complains of the protocol: it goes to the address that the
+    socket has, and from there."""
+    local, host = s.socket.local, _host(s)
+    if not s.host.owns(host):
+        return False
+    if local is None or local.host in ("0.0.0.0", "::"):
+        return s.socket.state != "ESTABLISHED"
+    return plain(local.host) == host and (s.socket.remote is None or plain(s.socket.remote.host) == host)
 
 
 def _sending(s: Situation) -> Iterable[Outcome]:
-    one: Object = msgspec.structs.replace(s.socket, note={**s.socket.note, "sent": True})
+    """Over IPv6 with a checksum that the kernel writes, what is sent is not what was given."""
+    world, data, host = s.world, content(s), _host(s)
+    source = source_of(world, s.socket, host)
+    known = s.world.owner(host, s.process.host) and source is not None and followed(s.socket.protocol, data)
+    if known and source is not None and s.socket.options.get(_CHECKSUM, -1) < 0:
+        world = copied(world, s.socket_id, source, Address(s.socket.domain, host), data)
+    else:
+        world = untold(world, s.socket.protocol)
+    one: Object = world.objects[s.socket_id]
     asked = given(s.socket, "IPPROTO_IP", "IP_RECVERR") or given(s.socket, "IPPROTO_IPV6", "IPV6_RECVERR")
-    # On one's own host this socket takes the packet, so nobody complains of the protocol.
-    if (s.socket.state == "ESTABLISHED" or asked) and not s.host.owns(_host(s)):
+    if (s.socket.state == "ESTABLISHED" or asked) and not _takes_itself(s):
         one = Unknown(why="what ICMP says of a raw socket's packets is not modelled")
-    yield Outcome(kind="returns", value=size(s), world=s.world.with_object(s.socket_id, one))
+    yield Outcome(kind="returns", value=size(s), world=world.with_object(s.socket_id, one))
 
 
 def _sending_rules(call: str) -> tuple[Rule, ...]:
@@ -168,21 +218,31 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         unmodelled(f"{call}.raw-hard", _hard, "groups, own headers and control messages are not modelled", kinds=_KINDS),
         refused("no-header", "EFAULT", _no_header, "the type and code of ICMP are read first, and are not there",
                 "raw_probe_proto_opt() in net/ipv4/raw.c"),
+        refused("from-foreign", "ENETUNREACH", _from_foreign, "from an address of nobody's nothing is sent", ROUTE),
         refused("unreachable", "ENETUNREACH", _unreachable, "there is no route", f"{posix} ENETUNREACH"),
+        refused("from-mapped", "EAFNOSUPPORT", _from_mapped, "from an address of IPv4 nothing goes by IPv6",
+                "ip6_dst_lookup_tail() in net/ipv6/ip6_output.c"),
         refused("from-loopback", "EINVAL", _from_loopback, "from the loopback's address nothing leaves the host",
                 "__mkroute_output() in net/ipv4/route.c"),
         refused("broadcast", "EACCES", _broadcast, "a broadcast needs SO_BROADCAST", "raw(7) EACCES"),
         refused("does-not-fit", "EMSGSIZE", _does_not_fit, "no packet is longer: over IPv4 with its header, over IPv6 without",
                 "raw(7) EMSGSIZE; RFC 791; RFC 8200 3; __ip6_append_data() in net/ipv6/ip6_output.c"),
+        refused("short-header", "EINVAL", _short_header, "what is sent with a header of its own is shorter than that",
+                "raw_send_hdrinc() in net/ipv4/raw.c, rawv6_send_hdrinc() in net/ipv6/raw.c"),
+        unmodelled(f"{call}.raw-own-header", _own_header, "what a packet with its own header does is not modelled", kinds=_KINDS),
         refused("unreadable", "EFAULT", unreadable, "the data cannot be read", "raw(7) EFAULT"),
+        refused("checksum-outside", "EINVAL", _checksum_outside, "the checksum would stand outside of the packet",
+                "rawv6_push_pending_frames() in net/ipv6/raw.c; IPV6_CHECKSUM in RFC 3542 3.1"),
         unmodelled(f"{call}.raw-large", _large, "whether a large packet fits into the path is not modelled", kinds=_KINDS),
-        unmodelled(f"{call}.raw-answered", _answered, "what the kernel answers to ICMP is not modelled", kinds=_KINDS),
+        unmodelled(f"{call}.raw-answered", _answered, "what the kernel makes of ICMP but echoes is not modelled",
+                   kinds=_KINDS),
         gives(f"{call}.raw-sent", _sending, "the packet is sent", f"{posix}; raw(7)", kinds=_KINDS),
     )  # fmt: skip
 
 
-_NOT_MODELLED = ("raw-error-refused", "raw-error-no-host", "raw-error-no-network", "raw-unwritable", "raw-datagram")
-"""What comes of packets and of ICMP: of none such the model knows that it is there."""
+_NOT_MODELLED = ("raw-error-refused", "raw-error-no-host", "raw-error-no-network")
+"""What comes of ICMP: of none such the model knows that it is there."""
+ARRIVES = {"raw": arrived}
 
 
 def _receiving_rules(call: str) -> tuple[Rule, ...]:
@@ -194,9 +254,9 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-_NEVER = ("connect.raw-only-v6", "connect.raw-from-mapped")
-"""A raw socket of IPv6 takes no address of IPv4, neither to connect to nor to bind to."""
-_ADDRESSED = "raw-short raw-family raw-port raw-unreachable raw-from-loopback"
+_NEVER = ("connect.raw-only-v6", "connect.raw-mapped", "connect.raw-from-group")
+"""A raw socket of IPv6 takes no address of IPv4 to connect to but a mapped one, and none to bind to; it cannot have IPV6_V6ONLY."""
+_ADDRESSED = "raw-short raw-family raw-port raw-from-foreign raw-from-mapped raw-from-loopback"
 RULES: tuple[Rule, ...] = (
     *(rule for call in SENDS for rule in sayable(call, _sending_rules(call), address=_ADDRESSED, flags="raw-urgent")),
     *(rule for call in RECEIVES for rule in sayable(call, _receiving_rules(call), flags="raw-urgent")),

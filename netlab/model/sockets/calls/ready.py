@@ -7,6 +7,7 @@ are given (POLLRDNORM, POLLWRBAND ...): a call shows those that it asks for.
 from collections.abc import Callable, Mapping
 
 from netlab.model.sockets.objects import Epoll, File, Flow, Object, Pipe, Socket
+from netlab.model.sockets.raw_copies import unsure
 from netlab.model.sockets.unix import send_buffer, under_way
 from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
@@ -120,8 +121,8 @@ def _datagrams(world: World, number: int, one: Object) -> Bits:
         must |= IN | RDHUP
     if one.shut_read and one.shut_write:
         must |= HUP
-    if one.kind == "raw":
-        may |= IN  # which packets it gets is not modelled
+    if one.kind == "raw" and unsure(world, one):
+        may |= IN
     if any(message.certain for message in one.queue):
         must |= IN
     elif one.queue:
@@ -133,17 +134,17 @@ def _datagrams(world: World, number: int, one: Object) -> Bits:
 def _unix(world: World, number: int, one: Object) -> Bits:
     """unix_poll() and unix_dgram_poll() in net/unix/af_unix.c."""
     assert isinstance(one, Socket)
-    if one.state == "LISTEN":
-        return (IN if one.accepting else 0), 0
     flows = _flows(world, number, one)
     incoming = flows[0] if flows is not None else Flow()
     must, may = (ERR if one.error else 0), 0
-    if (one.shut_read and one.shut_write) or (one.kind != "unix-dgram" and one.state != "ESTABLISHED"):
+    if (one.shut_read and one.shut_write) or (one.kind != "unix-dgram" and one.state == "CLOSED"):
         must |= HUP
     if one.shut_read:
         must |= IN | RDHUP
-    if one.queue or incoming.under_way:
+    if one.queue or one.accepting or incoming.under_way:
         must |= IN
+    if one.state == "LISTEN":
+        return must, 0
     if incoming.urgent is not None:
         may |= PRI
     out_must, out_may = _unix_room(world, number, one)
@@ -155,8 +156,8 @@ def _unix_room(world: World, number: int, one: Socket) -> Bits:
     """What is under way takes at most a quarter of the send buffer, and the queue of another's peer is not full (unix_writable(),
     unix_dgram_poll())."""
     least, most = under_way(world, number, one)
-    limit = send_buffer(one)
-    room = (OUT | BAND, 0) if 4 * most <= limit else (0, OUT | BAND) if 4 * least <= limit else (0, 0)
+    small, large = send_buffer(one)
+    room = (OUT | BAND, 0) if 4 * most <= small else (0, OUT | BAND) if 4 * least <= large else (0, 0)
     peer = world.objects.get(one.peer) if one.peer and one.kind != "unix-stream" else None
     if isinstance(peer, Socket) and peer.peer != number and len(peer.queue) > _longest_queue(world, one):
         return 0, 0
@@ -172,9 +173,9 @@ def _pipe(world: World, number: int, one: Object) -> Bits:
     assert isinstance(one, Pipe)
     if one.writes:
         reader = world.objects.get(one.other)
-        if not isinstance(reader, Pipe):
-            return OUT | ERR, 0
-        return (OUT, 0) if len(reader.pages) < _PAGES else (0, 0)
+        broken = 0 if isinstance(reader, Pipe) else ERR
+        room = len(reader.pages if isinstance(reader, Pipe) else one.pages) < _PAGES
+        return broken | (OUT if room else 0), 0
     flow = one.flow
     must = IN if flow.queued else 0
     if not isinstance(world.objects.get(one.other), Pipe):

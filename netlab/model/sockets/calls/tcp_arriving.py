@@ -50,6 +50,12 @@ def _syn(world: World, number: int, connection: Connection) -> Iterator[Event]:
             yield False, (after,)
         return
     found = listeners(world, host, client.remote)
+    if not found and _unanswered(client):
+        if not connection.dropped:
+            after = world.copy()
+            after.connections[number] = replace(connection, dropped=True)
+            yield True, (after,)
+        return
     if not found:
         after = world.copy()
         refused = replace(connection.flows[1], end="rst")
@@ -63,6 +69,13 @@ def _syn(world: World, number: int, connection: Connection) -> Iterator[Event]:
         after = world.copy()
         after.connections[number] = replace(connection, dropped=True)
         yield True, (after,)
+
+
+def _unanswered(client: Socket) -> bool:
+    """Whether nobody's reset would come back: from another address of the host itself none goes to ::1, since that is looked for
+    behind the interface of the other one (rt6_need_strict() in tcp_v6_send_response(), net/ipv6/tcp_ipv6.c)."""
+    local, remote = client.local, client.remote
+    return local is not None and remote is not None and local.host == "::1" and remote.host != "::1"
 
 
 def _child(world: World, number: int, connection: Connection, client: Socket, listener: int) -> World:

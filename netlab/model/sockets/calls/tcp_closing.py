@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from netlab.model.sockets.calls.tcp_arriving import settled
-from netlab.model.sockets.calls.tcp_records import noted, tcp, with_flow
+from netlab.model.sockets.calls.tcp_records import alone, noted, tcp, with_flow
 from netlab.model.sockets.ending import End
 from netlab.model.sockets.objects import Address, Socket, Unknown
 from netlab.model.sockets.options.values import given, linger
@@ -26,7 +26,7 @@ AFTER_CLOSE: Mapping[str, str] = {"ESTABLISHED": "FIN-WAIT-1", "SYN-RECEIVED": "
 RESETTING = frozenset({"ESTABLISHED", "CLOSE-WAIT", "FIN-WAIT-1", "FIN-WAIT-2", "SYN-RECEIVED"})
 """States in which an abort sends a reset (RFC 9293 3.10.5; tcp_need_reset() in net/ipv4/tcp.c)."""
 
-_OF_CONNECTIONS = frozenset({"phase", "done", "released", "segments", "held", "heard", "cookie"})
+_OF_CONNECTIONS = frozenset({"phase", "done", "released", "segments", "held", "kept", "heard", "cookie"})
 """The notes that tell of one connection."""
 
 _READ, _WRITE = 1, 2
@@ -54,6 +54,7 @@ def _sends_end(world: World, number: int, one: Socket, end: str, *, gone: int | 
         connection = with_flow(connection, side, replace(flow, end="fin"))
     if gone is not None:
         ends = (gone, connection.ends[1]) if side == 0 else (connection.ends[0], gone)
+        ends = (gone, gone) if alone(connection) else ends
         connection = replace(connection, ends=ends)
     world.connections[one.connection] = connection
 
@@ -125,9 +126,15 @@ def _stay_behind(world: World, number: int, one: Socket) -> int:
     connection = world.connections.get(one.connection)
     heard = connection.flows[1 - _side(world, number, one)].sent if connection is not None else 0
     new = replace(one, shut_read=True, shut_write=True, error="")
-    world.objects[orphan] = noted(new, orphan=True, heard=one.note.get("heard", heard))
+    world.objects[orphan] = noted(new, orphan=True, heard=_heard(one, heard))
     _sends_end(world, number, one, "", gone=orphan)
     return orphan
+
+
+def _heard(one: Socket, sent: int) -> int:
+    """How much the peer had sent when the socket was shut both ways: that may still have come in time. It is now, or was before."""
+    before: int = one.note.get("heard", sent)
+    return before if one.shut_read and one.shut_write else sent
 
 
 def _ended(world: World, number: int) -> World:
@@ -212,8 +219,7 @@ def _closed(s: Situation) -> bool:
 
 def _shut(s: Situation, one: Socket) -> Socket:
     how = _how(s)
-    # What was sent before a socket shut both ways may still have come in time.
-    heard = s.incoming.sent if one.connection and "heard" not in one.note else one.note.get("heard")
+    heard = _heard(one, s.incoming.sent) if one.connection else one.note.get("heard")
     return noted(
         replace(one, shut_read=one.shut_read or bool(how & _READ), shut_write=one.shut_write or bool(how & _WRITE)),
         **_phase(s), heard=heard,

@@ -9,6 +9,7 @@ import msgspec
 
 from netlab.model.sockets.addresses import address_in, length_in
 from netlab.model.sockets.arriving import arrivals
+from netlab.model.sockets.calls.datagrams_connecting import MAPPED, ROUTE
 from netlab.model.sockets.calls.tcp_arriving import settled
 from netlab.model.sockets.calls.tcp_closing import disconnected
 from netlab.model.sockets.calls.tcp_records import V6ONLY, noted, tcp
@@ -17,10 +18,11 @@ from netlab.model.sockets.messages import limit, waiting, waits_never
 from netlab.model.sockets.objects import Address, Connection, Socket, Unknown
 from netlab.model.sockets.options.values import given
 from netlab.model.sockets.outcomes import Outcome
-from netlab.model.sockets.ports import is_mapped, plain, port_left
+from netlab.model.sockets.ports import covered, is_mapped, only_v6, plain, port_left
 from netlab.model.sockets.routes import destination, is_broadcast, is_group, is_link_local, reached, source_for
 from netlab.model.sockets.rules import Guard, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
+from netlab.model.sockets.udp import sends_from_nothing
 from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 
@@ -156,7 +158,8 @@ def _wildcard(s: Situation) -> str:
         return "::ffff:127.0.0.1"
     if is_mapped(host):
         return "::ffff:" + _own(plain(host), plain(local.host) if local is not None and is_mapped(local.host) else "")
-    return _own(host, local.host if local is not None else "")
+    bound = local is not None and not sends_from_nothing(s.host, s.socket)
+    return _own(host, local.host if local is not None and bound else "")
 
 
 def _own(host: str, source: str) -> str:
@@ -203,13 +206,23 @@ def _nowhere(s: Situation) -> bool:
     return is_broadcast(s.host, host) or is_group(host) or not reached(s.host, host)
 
 
+def _from_group(s: Situation) -> bool:
+    source = "" if ":" in plain(_wildcard(s)) else _source(s) or ""
+    return source != "" and (is_group(source) or source == EVERYWHERE[0])
+
+
+def _from_foreign(s: Situation) -> bool:
+    source = "" if ":" in plain(_wildcard(s)) else _source(s) or ""
+    return source != "" and not s.host.owns(source)
+
+
 def _special(s: Situation) -> bool:
     """Options by which a connection is opened in another way."""
     return any(
         given(s.socket, level, name)
         for level, name in (
             ("SOL_SOCKET", "SO_BINDTODEVICE"), ("SOL_SOCKET", "SO_BINDTOIFINDEX"), ("IPPROTO_TCP", "TCP_FASTOPEN_CONNECT"),
-            ("IPPROTO_TCP", "TCP_REPAIR"),
+            ("IPPROTO_TCP", "TCP_REPAIR"), ("IPPROTO_IP", "IP_TRANSPARENT"), ("IPPROTO_IPV6", "IPV6_TRANSPARENT"),
         )
     )  # fmt: skip
 
@@ -218,7 +231,7 @@ def _source(s: Situation) -> str | None:
     """The local address that the connection gets; None where the model does not know it."""
     local = s.socket.local
     host = plain(_wildcard(s))
-    if local is not None and plain(local.host) not in ("0.0.0.0", "::"):
+    if local is not None and plain(local.host) not in ("0.0.0.0", "::") and not sends_from_nothing(s.host, s.socket):
         return plain(local.host)
     return source_for(s.host, host)
 
@@ -248,17 +261,28 @@ def _to_itself_in_background(s: Situation) -> bool:
 
 
 def _opening_to_itself(s: Situation) -> Iterable[Outcome]:
-    world = s.world.with_object(s.socket_id, Unknown(why=_ALONE))
     if waits_never(s):
-        yield Outcome(kind="fails", errno="EINPROGRESS", world=world)
-    else:
-        yield Outcome(kind="returns", world=world)
+        yield Outcome(kind="fails", errno="EINPROGRESS", world=s.world.with_object(s.socket_id, Unknown(why=_ALONE)))
+        return
+    world = s.world.copy()
+    number = world.fresh()
+    one, target = s.socket, _wildcard(s)
+    assert one.local is not None
+    world.objects[s.socket_id] = noted(
+        replace(one, state="ESTABLISHED", local=Address(one.domain, target, one.local.port), error="", connection=number,
+                remote=Address(one.domain, target, address_in(s).port)),
+        phase="connected", used=True, released=None, done=None, segments=None,
+    )  # fmt: skip
+    world.connections[number] = Connection(ends=(s.socket_id, s.socket_id), stage="accepted")
+    yield Outcome(kind="returns", world=world)
 
 
 def _listening_there(s: Situation) -> bool:
+    where = plain(_wildcard(s))
     return any(
         isinstance(one, Socket) and one.state == "LISTEN" and one.kind == "tcp" and one.host == s.socket.host
         and one.local is not None and s.world.same_port(one.local.port, address_in(s).port)
+        and covered(one.local, only_v6=only_v6(one))[":" in where] in (where, "*")
         for one in s.world.objects.values()
     )  # fmt: skip
 
@@ -369,10 +393,13 @@ CONNECTING: tuple[Rule, ...] = (
     unmodelled("connect.tcp-link-local", _link_local, "link-local peers are not modelled", kinds=KINDS),
     fails("connect.tcp-mapped-refused", "ENETUNREACH", _mapped_refused, "the socket is for IPv6 alone, and the address is IPv4's",
           f"ipv6(7), IPV6_V6ONLY; {_TCP6}", kinds=KINDS),
-    fails("connect.tcp-mapped-mixed", "EAFNOSUPPORT", _mapped_mixed, "the socket is bound to an IPv4 address, the peer has none",
-          _TCP6, kinds=KINDS),
+    fails("connect.tcp-from-group", "EINVAL", _from_group, "from a group nothing is sent", ROUTE, kinds=KINDS, note=MAPPED),
+    fails("connect.tcp-from-foreign", "ENETUNREACH", _from_foreign, "from an address of nobody's nothing is sent", ROUTE,
+          kinds=KINDS),
     fails("connect.tcp-nowhere", "ENETUNREACH", _nowhere, "there is no route, or many would answer",
           f"{_POSIX} ENETUNREACH; {_TCP4}", kinds=KINDS),
+    fails("connect.tcp-mapped-mixed", "EAFNOSUPPORT", _mapped_mixed, "the socket is bound to an IPv4 address, the peer has none",
+          _TCP6, kinds=KINDS),
     unmodelled("connect.tcp-source-unknown", _source_unknown, "which of its addresses the host takes is not modelled here",
                kinds=KINDS),
     fails("connect.tcp-same-pair", "EADDRNOTAVAIL", _same_pair, "these two addresses and ports have a connection",
@@ -385,8 +412,7 @@ CONNECTING: tuple[Rule, ...] = (
           note="what it is from then on is not modelled"),
     unmodelled("connect.tcp-to-itself-shut", _to_itself_shut, "a socket that is shut down and connects to itself", kinds=KINDS),
     gives("connect.tcp-to-itself", _opening_to_itself, "the socket is connected to itself",
-          f"RFC 9293 3.5, simultaneous open; {_TCP4}", when=_to_itself, kinds=KINDS,
-          note="what it is from then on is not modelled"),
+          f"RFC 9293 3.5, simultaneous open; {_TCP4}", when=_to_itself, kinds=KINDS),
     fails("connect.tcp-in-progress", "EINPROGRESS", _begins_in_background, "the connection is being opened",
           f"{_POSIX} EINPROGRESS", kinds=KINDS, gives=_begins),
     gives("connect.tcp-begins", _begins, "a SYN is sent, and the call waits for what comes of it", f"{_POSIX}; RFC 9293 3.10.1",

@@ -8,18 +8,29 @@ from typing import Any
 
 import msgspec
 
+from netlab.model.sockets.addresses import unwritable, wants_address
 from netlab.model.sockets.calls.tcp_records import with_flow
 from netlab.model.sockets.calls.tcp_sending import ERRORS
-from netlab.model.sockets.messages import RECEIVES, limit, message_out, parts, sayable, size, unreadable, waits_never
+from netlab.model.sockets.messages import (
+    RECEIVES,
+    Free,
+    limit,
+    message_out,
+    sayable,
+    size,
+    unreadable,
+    waits_never,
+    with_name_written,
+    writable,
+)
 from netlab.model.sockets.objects import Flow
 from netlab.model.sockets.options.values import given
-from netlab.model.sockets.outcomes import Between, Outcome, Seen
+from netlab.model.sockets.outcomes import Between, Out, Outcome, Seen
 from netlab.model.sockets.rules import Guard, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import World
 from netlab.notation.constants import constant
 from netlab.notation.printing import print_bytes
-from netlab.notation.values import BadPointer
 
 KINDS = ("tcp",)
 _SOURCE = "tcp_recvmsg_locked() in net/ipv4/tcp.c"
@@ -31,6 +42,10 @@ _TICK = 10_000_000
 _INLINE = (constant("SOL_SOCKET"), constant("SO_OOBINLINE"))
 _LOWAT = (constant("SOL_SOCKET"), constant("SO_RCVLOWAT"))
 _REPAIR = (constant("IPPROTO_TCP"), constant("TCP_REPAIR"))
+_CONTROLLED = (
+    *((constant("SOL_SOCKET"), constant(name)) for name in ("SO_TIMESTAMP", "SO_TIMESTAMPNS", "SO_TIMESTAMPING")),
+    (constant("IPPROTO_TCP"), constant("TCP_INQ")),
+)
 
 replace = msgspec.structs.replace
 
@@ -57,6 +72,11 @@ class Got(msgspec.Struct, frozen=True):
 def inline(s: Situation) -> bool:
     """SO_OOBINLINE."""
     return bool(s.socket.options.get(_INLINE))
+
+
+def _control(s: Situation) -> Out | None:
+    """What comes as control messages: when the data came, and how much is left (tcp_recvmsg() in net/ipv4/tcp.c, TCP_INQ)."""
+    return Free() if any(s.socket.options.get(key) for key in _CONTROLLED) else None
 
 
 def _got(s: Situation) -> Got:
@@ -218,7 +238,7 @@ def _urgent_given(s: Situation) -> Iterable[Outcome]:
     flow, mark = s.incoming, _mark(s) or 0
     room = 1 if size(s) else 0
     data = None if flow.data is None else flow.data[mark - flow.read : mark - flow.read + room]
-    out, learn = message_out(s, data, flags=_OOB | (0 if room else _TRUNC))
+    out, learn = message_out(s, data, flags=_OOB | (0 if room else _TRUNC), control=_control(s))
     yield Outcome(kind="returns", value=room, out=out, learn=learn, world=_urgent_left(s))
 
 
@@ -241,9 +261,19 @@ def _some(s: Situation) -> bool | None:
 
 
 def _unwritable(s: Situation) -> bool | None:
-    if not unreadable(s) or s.flag("MSG_TRUNC") or len(parts(s)) > 1 or _got(s).many:
+    if not unreadable(s) or s.flag("MSG_TRUNC") or _got(s).many:
         return False
-    return _some(s)
+    if not writable(s):
+        return _some(s)
+    least, most = (min(bound, _want(s)) for bound in _stretch(s))
+    return True if least > writable(s) else None if most > writable(s) else False
+
+
+def _faulting(s: Situation) -> Iterable[Outcome]:
+    """A segment is copied as a whole or not at all; those before it count."""
+    yield Outcome(kind="fails", errno="EFAULT", world=s.world)
+    if writable(s):
+        yield _given(s, _got(s), 1, writable(s))
 
 
 class Prefix(msgspec.Struct, frozen=True):
@@ -273,6 +303,8 @@ def _reading(s: Situation) -> Iterable[Outcome]:
     target = _target(s)
     if enough or got.many + least >= target:
         yield _given(s, got, least, most)
+        if not enough and _may_sleep_on(s, least):
+            yield Outcome(kind="blocks", world=s.world, note=s.note)
     else:
         if got.many + most >= target:
             yield _given(s, got, target - got.many, most)
@@ -285,6 +317,13 @@ def _reading(s: Situation) -> Iterable[Outcome]:
         if longest is not None:
             last = _given(s, got, least, min(most, max(target - got.many - 1, least)))
             yield replace(last, least=max(longest - _TICK, 0))
+
+
+def _may_sleep_on(s: Situation, least: int) -> bool:
+    """Whether a call that took part of what it wants may not be woken by the rest: what is new is less than SO_RCVLOWAT
+    (tcp_data_ready() in net/ipv4/tcp_input.c)."""
+    low = s.socket.options.get(_LOWAT, 1)
+    return s.resumed and _got(s).many > 0 and not (isinstance(low, int) and least >= low)
 
 
 def _to_mark(s: Situation) -> int | None:
@@ -328,9 +367,9 @@ def _given(s: Situation, got: Got, least: int, most: int) -> Outcome:
     data = _with_more(s, got, most).data
     cut = s.flag("MSG_TRUNC") or data is None
     if least == most:
-        out, learn = message_out(s, None if cut else data)
+        out, learn = message_out(s, None if cut else data, control=_control(s))
         return Outcome(kind="returns", value=got.many + least, out=out, learn=learn, world=_world_after(s, least))
-    out, _ = message_out(s, None)
+    out, _ = message_out(s, None, control=_control(s))
 
     def learn_number(_: World, seen: Seen) -> World:
         return _world_after(s, max(min(seen.result - got.many, most), 0))
@@ -354,7 +393,7 @@ def _done(s: Situation) -> bool:
 
 
 def _nothing_more(s: Situation) -> Iterable[Outcome]:
-    out, learn = message_out(s, b"")
+    out, learn = message_out(s, b"", control=_control(s))
     yield Outcome(kind="returns", value=0, out=out, learn=learn, world=_skipping(s))
 
 
@@ -397,9 +436,25 @@ def _waiting(s: Situation) -> Iterable[Outcome]:
         yield Outcome(kind="fails", errno="EAGAIN", world=world, least=max(longest - _TICK, 0))
 
 
-def _no_address_room(s: Situation) -> bool:
-    value = s.args.get("length")
-    return s.call.name == "recvfrom" and (isinstance(value, BadPointer) or (isinstance(value, int) and value < 0))
+def _unknown_and_untold(s: Situation) -> bool:
+    """Whether the call fails after it has taken data, of which nobody knows how much."""
+    if s.call.name != "recvfrom" or not wants_address(s) or not unwritable(s, None):
+        return False
+    least, most = _stretch(s)
+    return min(least, _want(s)) != min(most, _want(s))
+
+
+def _told_to_nobody(rule: Rule) -> Rule:
+    """The rule of a recvfrom() that may have a bad place for the address: it fails after the data was taken (__sys_recvfrom() in
+    net/socket.c), though TCP has no address to write there."""
+    if rule.call != "recvfrom" or rule.category == "unmodelled":
+        return rule
+    first = rule.gives
+
+    def gives_named(s: Situation) -> Iterable[Outcome]:
+        return (with_name_written(s, outcome) for outcome in first(s))
+
+    return replace(rule, gives=gives_named)
 
 
 def _receiving_rules(call: str) -> tuple[Rule, ...]:
@@ -412,7 +467,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         gives(f"{call}.tcp-reads-nothing", _nothing_read, "no bytes are asked for, and nothing is looked at",
               "read(2); sock_read_iter() in net/socket.c", when=_read_nothing, kinds=KINDS),
         unmodelled(f"{call}.tcp-special", _special, "SO_PEEK_OFF and TCP_REPAIR of TCP are not modelled", kinds=KINDS),
-        unmodelled(f"{call}.tcp-address-refused", _no_address_room, "what becomes of data whose sender cannot be written",
+        unmodelled(f"{call}.tcp-address-refused", _unknown_and_untold, "how much a call that fails has taken is not known",
                    kinds=KINDS),
         unmodelled(f"{call}.tcp-error-queue-used", _error_queue_used, "what is in TCP's error queue is not modelled", kinds=KINDS),
         fails(f"{call}.tcp-error-queue", "EAGAIN", _error_queue, "the error queue is empty",
@@ -428,7 +483,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         gives(f"{call}.tcp-urgent", _urgent_given, "the urgent byte is given, and stays in its place in the stream as a mark",
               f"{posix}; tcp(7); {_URGENT}", when=_out_of_band, kinds=KINDS),
         fails(f"{call}.tcp-unwritable", "EFAULT", _unwritable, "the buffer cannot be written; the data stays", "recv(2) EFAULT",
-              kinds=KINDS),
+              kinds=KINDS, gives=_faulting),
         gives(f"{call}.tcp-data", _reading, "what is there is given, up to an urgent byte", f"{posix}; {_SOURCE}", when=_some,
               kinds=KINDS),
         gives(f"{call}.tcp-end", _nothing_more, "the peer has closed: the end of the stream", posix, when=_done, kinds=KINDS),
@@ -447,7 +502,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
 
 
 def _nothing_read(s: Situation) -> Iterable[Outcome]:
-    out, learn = message_out(s, b"")
+    out, learn = message_out(s, b"", control=_control(s))
     yield Outcome(kind="returns", value=0, out=out, learn=learn, world=s.world)
 
 
@@ -456,7 +511,7 @@ _FLAGGED = (
     " tcp-urgent-unwritable tcp-urgent"
 )
 RECEIVING: tuple[Rule, ...] = tuple(
-    rule
+    _told_to_nobody(rule)
     for call in RECEIVES
     for rule in sayable(call, _receiving_rules(call), flags=f"{_FLAGGED} tcp-woken")
     if call == "read" or not rule.id.endswith(".tcp-reads-nothing")

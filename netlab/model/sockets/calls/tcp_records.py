@@ -46,9 +46,17 @@ def tcp(world: World, number: int) -> Socket | None:
 
 
 def with_flow(connection: Connection, side: int, flow: Flow) -> Connection:
-    """The connection with what ``side`` sends in another state."""
+    """The connection with what ``side`` sends in another state. A socket that is connected to itself gets what it sends: both flows
+    of its connection are one."""
+    if alone(connection):
+        return replace(connection, flows=(flow, flow))
     flows = (flow, connection.flows[1]) if side == 0 else (connection.flows[0], flow)
     return replace(connection, flows=flows)
+
+
+def alone(connection: Connection) -> bool:
+    """Whether a connection's ends are one socket (RFC 9293 3.5, simultaneous open with oneself)."""
+    return connection.ends[0] == connection.ends[1] != 0
 
 
 def put(world: World, number: int, one: Socket | None) -> None:

@@ -39,6 +39,10 @@ _SPECIAL = constant("MSG_FASTOPEN") | constant("MSG_ZEROCOPY")
 _INLINE = (constant("SOL_SOCKET"), constant("SO_OOBINLINE"))
 _QUICKACK = (constant("IPPROTO_TCP"), constant("TCP_QUICKACK"))
 _TICK = 10_000_000
+_SMALL_SEGMENT = 500
+"""Less than any segment has room for that is not the smallest of all (RFC 9293 3.7.1: 536)."""
+_ONE_PACKET = 1200
+"""So much goes out in one packet on any path: IPv6's least MTU (RFC 8200 5) less its header and TCP's."""
 
 replace = msgspec.structs.replace
 
@@ -154,11 +158,21 @@ def _unreadable(s: Situation) -> bool | None:
     return None if full is None else not full
 
 
+def _may_end_meanwhile(s: Situation) -> bool:
+    """Whether a reset may come back for the first packets while the call still takes more: then it gives what it took."""
+    connection, back = s.connection, s.incoming
+    if connection is None or size(s) < _ONE_PACKET:
+        return False
+    return deaf(tcp(s.world, connection.ends[1 - s.side])) or (back.end == "rst" and back.ended != "rst")
+
+
 def _fits(s: Situation) -> bool | None:
     if _begun(s):
         return None
     if s.outgoing.full:
         return False
+    if _may_end_meanwhile(s):
+        return None
     return True if s.outgoing.under_way + size(s) <= room(s) else None
 
 
@@ -185,7 +199,8 @@ def sent(s: Situation, many: int, *, data: bytes | None) -> tuple[World, ...]:
             new = replace(new, acked=total)
     world.connections[s.socket.connection] = with_flow(connection, side, new)
     held = True if _may_be_held(s, flow) else None
-    world.objects[s.socket_id] = noted(s.socket, segments=s.socket.note.get("segments", 0) + 1, held=held)
+    segments = s.socket.note.get("segments", 0) + 1
+    world.objects[s.socket_id] = noted(s.socket, segments=segments, held=held, kept=_keeping(s, flow, total))
     return settled(world, s.socket.connection)
 
 
@@ -194,13 +209,35 @@ def _at_once(s: Situation, connection: Connection, flow: Flow, peer: Socket | No
     small window may hold it back (RFC 9293 3.7.4; tcp_nagle_test() in net/ipv4/tcp_output.c)."""
     if connection.stage not in ("queued", "accepted") or not near(s.world, connection) or deaf(peer):
         return False
-    return flow.arrived >= flow.sent and flow.under_way + many <= room(s) and not _may_be_held(s, flow)
+    gone = _kept(s, flow)
+    return flow.arrived >= (flow.sent if gone is None else gone) and flow.under_way + many <= room(s) and not _may_be_held(s, flow)
+
+
+def _corks(s: Situation) -> bool:
+    return s.flag("MSG_MORE") or bool(s.socket.options.get(_CORK))
+
+
+def _kept(s: Situation, flow: Flow) -> int | None:
+    """From which byte on data is surely kept back for more to come, where all before it is acknowledged; else None."""
+    kept = s.socket.note.get("kept")
+    return kept if kept is not None and flow.acked >= kept else None
+
+
+def _keeping(s: Situation, flow: Flow, total: int) -> int | None:
+    """The same after the call: a segment that is not full waits for more (tcp(7), TCP_CORK; send(2), MSG_MORE)."""
+    if not _corks(s):
+        return None
+    kept = _kept(s, flow)
+    first = flow.sent if kept is None and flow.acked >= flow.sent else kept
+    return first if first is not None and total - first < _SMALL_SEGMENT else None
 
 
 def _may_be_held(s: Situation, flow: Flow) -> bool:
     """Whether the sender may keep the data for a while: MSG_MORE, TCP_CORK, Nagle's algorithm behind what is not acknowledged."""
-    if s.flag("MSG_MORE") or s.socket.options.get(_CORK):
+    if _corks(s):
         return True
+    if _kept(s, flow) is not None:
+        return False
     return not (s.socket.options.get(_NODELAY) or flow.acked >= flow.sent or s.flag("MSG_OOB"))
 
 
@@ -247,7 +284,8 @@ def _waiting(s: Situation) -> Iterable[Outcome]:
     """The call waits for room. What it has taken until then is in the flow as if it were all: the reader gets all in the end."""
     many = size(s)
     world, note = s.world, s.note
-    if not _begun(s):
+    takes_none = s.outgoing.full and not _begun(s)
+    if not takes_none and not _begun(s):
         (world, *_rest) = sent(s, many, data=content(s))
         note = many
     yield Outcome(kind="blocks", world=world, note=note)
@@ -255,7 +293,8 @@ def _waiting(s: Situation) -> Iterable[Outcome]:
     if longest is not None:
         least = max(longest - _TICK, 0)
         yield Outcome(kind="fails", errno="EAGAIN", world=s.world, least=least)
-        yield Outcome(kind="returns", value=Between(1, many), world=world, least=least)
+        if not takes_none:
+            yield Outcome(kind="returns", value=Between(1, many), world=world, least=least)
 
 
 def _sending_rules(call: str) -> tuple[Rule, ...]:

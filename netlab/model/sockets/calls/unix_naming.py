@@ -57,8 +57,8 @@ def _slash_at_end(s: Situation) -> bool:
 
 
 def _directory_closed(s: Situation) -> bool | None:
-    # The process's own directory is open to all; of others nothing is known, but that root may write in them.
-    return None if _is_path(s) and address_found(s).host.startswith("/") and s.process.uid != 0 else False
+    # The process's own directory is open to all; of others nothing is known: root of a user namespace may not write in all of them.
+    return None if _is_path(s) and address_found(s).host.startswith("/") else False
 
 
 def _has_name(s: Situation) -> bool:

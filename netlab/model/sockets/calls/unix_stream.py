@@ -8,9 +8,11 @@ from collections.abc import Iterable
 import msgspec
 
 from netlab.model.sockets.addresses import length_in, pointed
-from netlab.model.sockets.calls.ancillary import circle_rule, control_rules, descriptions_sent, in_flight
+from netlab.model.sockets.calls.ancillary import PROCESS, circle_rule, control_rules, descriptions_sent, in_flight
+from netlab.model.sockets.calls.unix_filling import FILLING
 from netlab.model.sockets.calls.unix_opening import OPENING
 from netlab.model.sockets.calls.unix_stream_received import RECEIVING
+from netlab.model.sockets.calls.unix_writers import signed
 from netlab.model.sockets.messages import (
     RECEIVES,
     SENDS,
@@ -25,14 +27,12 @@ from netlab.model.sockets.objects import Socket
 from netlab.model.sockets.outcomes import Between, Outcome, Seen
 from netlab.model.sockets.rules import Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
-from netlab.model.sockets.unix import connection_ended, send_buffer, under_way, with_flow
+from netlab.model.sockets.unix import LONGEST_PIECE, connection_ended, send_buffer, under_way, with_flow
 from netlab.model.sockets.world import World
 from netlab.notation.values import BadPointer
 
 KINDS = ("unix-stream",)
 _SEND, _READ = "unix_stream_sendmsg() in net/unix/af_unix.c", "unix_stream_read_generic() in net/unix/af_unix.c"
-_PIECE = 36_000
-"""A little less than one buffer holds; more is sent in several (UNIX_SKB_FRAGS_SZ)."""
 
 
 def names_peer(s: Situation) -> bool:
@@ -76,10 +76,6 @@ def _peer_gone(s: Situation) -> bool:
     return not isinstance(peer, Socket) or peer.shut_read
 
 
-def _peer_shut(s: Situation) -> bool:
-    return size(s) > 0 and _peer_gone(s)
-
-
 def broken_pipe(s: Situation) -> Iterable[Outcome]:
     """EPIPE, with the signal where there is one (send(2), MSG_NOSIGNAL)."""
     action = s.process.handled.get("SIGPIPE", "default")
@@ -103,10 +99,15 @@ def _unreadable(s: Situation) -> bool | None:
 def _full(s: Situation) -> bool | None:
     """Whether the send buffer has no room at all; None where the model does not know."""
     least, most = under_way(s.world, s.socket_id, s.socket)
-    limit = send_buffer(s.socket)
-    if most < limit:
+    small, large = send_buffer(s.socket)
+    if most < small:
         return False
-    return True if least >= limit else None
+    return True if least >= large else None
+
+
+def _first_piece(s: Situation) -> int:
+    """How many bytes go in one buffer at least (unix_stream_sendmsg())."""
+    return min(send_buffer(s.socket)[0] // 2 - 64, LONGEST_PIECE)
 
 
 def _fits(s: Situation) -> bool | None:
@@ -114,9 +115,9 @@ def _fits(s: Situation) -> bool | None:
     full = _full(s)
     many = size(s)
     if full is False:
-        if many <= min(send_buffer(s.socket) // 2 - 64, _PIECE):
+        if many <= _first_piece(s):
             return True
-        return True if under_way(s.world, s.socket_id, s.socket)[1] + 3 * many < send_buffer(s.socket) else None
+        return True if under_way(s.world, s.socket_id, s.socket)[1] + 3 * many < send_buffer(s.socket)[0] else None
     return False if full else None
 
 
@@ -147,16 +148,16 @@ def _with_sent(s: Situation, many: int, *, certain: int | None = None) -> World:
         in_flight(world, descriptions, s.socket.peer)
         peer = world.objects[s.socket.peer]
         assert isinstance(peer, Socket)
-        first = min(many, _PIECE)
+        first = min(many, LONGEST_PIECE)
         passed = (*peer.note.get("rights", ()), (flow.sent, flow.sent + first, descriptions))
         world.objects[s.socket.peer] = msgspec.structs.replace(peer, note={**peer.note, "rights": passed})
-    return world
+    return signed(s, world, many)
 
 
 def _pieces(start: int, many: int) -> list[tuple[int, int]]:
     found = []
     while many > 0:
-        piece = min(many, _PIECE)
+        piece = min(many, LONGEST_PIECE)
         start, many = start + piece, many - piece
         found.append((start, piece))
     return found
@@ -196,14 +197,17 @@ def _going_on(s: Situation) -> Iterable[Outcome]:
     flow = s.outgoing
     peer = s.world.objects.get(s.socket.peer)
     if s.socket.shut_write or not isinstance(peer, Socket) or peer.shut_read:
-        yield Outcome(kind="returns", value=Between(1, many), world=s.world)
-        if s.socket.error:  # the peer went with data unread: sock_alloc_send_pskb() looks at the error first
-            cleared = msgspec.structs.replace(s.socket, error="")
-            yield Outcome(kind="fails", errno=s.socket.error, world=s.world.with_object(s.socket_id, cleared))
-        yield from broken_pipe(s)
+        world = s.world
+        if s.socket.error:  # the peer went with data unread: sock_alloc_send_pskb() looks at the error first, and takes it
+            world = world.with_object(s.socket_id, msgspec.structs.replace(s.socket, error=""))
+            yield Outcome(kind="fails", errno=s.socket.error, world=world)
+        else:
+            yield from broken_pipe(s)
+        yield Outcome(kind="returns", value=Between(1, many), world=world)
         return
     least, _ = under_way(s.world, s.socket_id, s.socket)
-    longest = least - many >= send_buffer(s.socket)
+    # What it was filled with counts as it was then, without what the call would add.
+    longest = least - (0 if s.socket.note.get("full") is not None else many) >= send_buffer(s.socket)[1]
     if not longest:
         arrived = msgspec.structs.replace(flow, arrived=max(flow.arrived, start + many))
         yield Outcome(kind="returns", value=many, world=with_flow(s.world, s.socket.connection, s.side, arrived))
@@ -217,15 +221,26 @@ def _stopping(s: Situation) -> Iterable[Outcome]:
     for one in waiting(s, world=_with_sent(s, many, certain=0), note=(start, many)):
         if one.kind == "blocks":
             yield one
-        else:
-            yield one
+            continue
+        yield one
+        if _full(s) is not True:
             yield msgspec.structs.replace(
                 one, kind="returns", errno="", value=Between(1, many), world=_with_sent(s, many, certain=0)
             )
 
 
+def _rights_in_pieces(s: Situation) -> bool:
+    return bool(descriptions_sent(s)) and size(s) > _first_piece(s)
+
+
 def _sending_rules(call: str) -> tuple[Rule, ...]:
     posix = f"POSIX.1-2024 {call}()"
+    cut: tuple[Rule, ...] = ()
+    if call == "sendmsg":
+        cut = (
+            unmodelled("sendmsg.unix-rights-in-pieces", _rights_in_pieces,
+                       "where the first buffer ends, with which descriptors come, is the kernel's own", kinds=KINDS),
+        )  # fmt: skip
     return (
         *control_rules(call, KINDS),
         gives(f"{call}.unix-goes-on", _going_on, "a call that waited for room goes on", posix, when=_goes_on, kinds=KINDS,
@@ -238,15 +253,15 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.unix-unconnected", "ENOTCONN", _unconnected, "the socket has no peer", f"{posix} ENOTCONN", kinds=KINDS),
         unmodelled(f"{call}.unix-another-waits", _another_waits, "which of two sends that wait gets the room is not modelled",
                    kinds=KINDS),
-        unmodelled(f"{call}.unix-urgent", _urgent, "urgent data of UNIX streams is not modelled", kinds=KINDS),
         gives(f"{call}.unix-shut", broken_pipe, "the socket was shut down for sending, or its peer is gone", f"{posix} EPIPE",
-              when=_shut, kinds=KINDS, category="signals"),
+              when=_shut, kinds=KINDS, category="signals",
+              note="where the peer was shut down for receiving, this end was for sending, too (unix_shutdown())"),
+        unmodelled(f"{call}.unix-urgent", _urgent, "urgent data of UNIX streams is not modelled", kinds=KINDS),
         gives(f"{call}.unix-sends-nothing", _sending, "no bytes are sent, and nothing more is looked at", _SEND,
               when=_sends_nothing, kinds=KINDS),
         fails(f"{call}.unix-no-room", "EAGAIN", _nothing_fits, "the send buffer is full", f"{posix} EAGAIN", kinds=KINDS),
         fails(f"{call}.unix-unreadable", "EFAULT", _unreadable, "the data cannot be read", "send(2) EFAULT", kinds=KINDS),
-        gives(f"{call}.unix-peer-shut", broken_pipe, "the peer receives no more", f"{posix} EPIPE", when=_peer_shut, kinds=KINDS,
-              category="signals", unreached="when the peer shut down, this end was shut, too, which is looked at before"),
+        *cut,
         gives(f"{call}.unix-sent", _sending, "all of it is taken", posix, when=_fits, kinds=KINDS),
         gives(f"{call}.unix-sent-some", _sending_some, "as much is taken as there is room for", posix, when=_some_fits,
               kinds=KINDS),
@@ -254,40 +269,14 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-# fill()
-
-
-def _takes_nothing(s: Situation) -> bool:
-    return s.socket.connection == 0 or s.socket.shut_write or _peer_gone(s)
-
-
-def _filling(s: Situation) -> Iterable[Outcome]:
-    least, _ = under_way(s.world, s.socket_id, s.socket)
-    most = max(send_buffer(s.socket) - least, 0) + 2 * _PIECE
-
-    def learn(world: World, seen: Seen) -> World:
-        return _filled(s, max(seen.result, 0))
-
-    yield Outcome(kind="returns", value=Between(0, most), world=_filled(s, most), learn=learn)
-
-
-def _filled(s: Situation, many: int) -> World:
-    """The world in which so many zero bytes were sent, and no more go."""
-    flow = s.outgoing
-    data = None if flow.data is None else flow.data + bytes(many)
-    new = msgspec.structs.replace(flow, sent=flow.sent + many, arrived=flow.sent + many, data=data)
-    world = with_flow(s.world, s.socket.connection, s.side, new)
-    return world.with_object(s.socket_id, msgspec.structs.replace(s.socket, note={**s.socket.note, "full": flow.read}))
-
-
 ENDS = {"unix-stream": connection_ended}
 _ADDRESSED, _FLAGGED = "unix-named-connected unix-named", "unix-urgent-nothing unix-urgent"
 
 RULES: tuple[Rule, ...] = (
     *(circle_rule(call) for call in (*SENDS, *RECEIVES, "shutdown", "connect")),
+    *PROCESS,
     *OPENING,
     *(rule for call in SENDS for rule in sayable(call, _sending_rules(call), address=_ADDRESSED, flags=_FLAGGED)),
     *RECEIVING,
-    unmodelled("fill.unix-fails", _takes_nothing, "filling a socket that takes nothing is not modelled", kinds=KINDS),
-    gives("fill.unix-filled", _filling, "the send buffer is full", "unix(7); SO_SNDBUF in socket(7)", kinds=KINDS),
+    *FILLING,
 )

@@ -10,9 +10,11 @@ import msgspec
 from netlab.model.sockets.calls.ancillary import received, wants_credentials
 from netlab.model.sockets.calls.datagrams_received import peeks_from
 from netlab.model.sockets.calls.unix_opening import ONLY_POSIX
+from netlab.model.sockets.calls.unix_writers import another_writes_next, one_writer
 from netlab.model.sockets.messages import (
     RECEIVES,
     error_taken,
+    errors_cleared,
     message_out,
     nothing_received,
     pending_error,
@@ -22,6 +24,7 @@ from netlab.model.sockets.messages import (
     waiting,
     waits_never,
     with_name_written,
+    writable,
 )
 from netlab.model.sockets.objects import Address, Flow, Socket
 from netlab.model.sockets.options.values import given
@@ -55,7 +58,7 @@ def _want(s: Situation) -> int:
 
 def _target(s: Situation) -> int:
     """How many bytes more a call that waits wants at least (sock_rcvlowat())."""
-    wanted = size(s) if s.flag("MSG_WAITALL") else min(given(s.socket, "SOL_SOCKET", "SO_RCVLOWAT", 1), size(s))
+    wanted = size(s) if s.flag("MSG_WAITALL") else min(given(s.at_first, "SOL_SOCKET", "SO_RCVLOWAT", 1), size(s))
     return max(wanted, 1) - _got(s)[0]
 
 
@@ -69,7 +72,12 @@ def _there(s: Situation) -> int:
 
 
 def _up_to_rights(s: Situation) -> int:
-    """How many bytes a receive gives at most: it ends with the piece that passes descriptors."""
+    """How many bytes a receive gives at most: it ends with the piece that passes descriptors, and with what one writer wrote."""
+    mine, most = one_writer(s), _piece_with_rights(s)
+    return most if mine is None else min(mine, most)
+
+
+def _piece_with_rights(s: Situation) -> int:
     read = s.incoming.read
     for start, end, _ in s.socket.note.get("rights", ()):
         if end > read:
@@ -82,7 +90,7 @@ def _enough(s: Situation) -> bool:
     if not there:
         return size(s) == 0 and s.incoming.queued > 0
     over = s.socket.shut_read or bool(s.socket.error)
-    ends = there >= _up_to_rights(s) and _up_to_rights(s) <= _want(s) and _passes(s)
+    ends = there >= _up_to_rights(s) and _up_to_rights(s) <= _want(s) and (_passes(s) or another_writes_next(s))
     return waits_never(s) or over or there >= _target(s) or ends or s.flag("MSG_PEEK")
 
 
@@ -95,7 +103,8 @@ def _rights(s: Situation, many: int) -> tuple[int, ...]:
     read = s.incoming.read
     for start, end, descriptions in s.socket.note.get("rights", ()):
         # A peek goes on to the first piece that passes some, whatever room is left.
-        if end > read and (read + many > start or s.flag("MSG_PEEK")):
+        # One of no bytes takes those of the data that is next.
+        if end > read and (read + max(many, 1) > start or s.flag("MSG_PEEK")):
             return tuple(descriptions)
     return ()
 
@@ -106,13 +115,20 @@ def _taken(s: Situation, many: int, *, exact: bool) -> Outcome:
     data = kept + flow.data[:many] if exact and flow.data is not None and kept is not None else None
     peeked = s.flag("MSG_PEEK")
     descriptions = _rights(s, many)
-    got = received(s, s.world, descriptions, peeked=peeked)
-    world = got.world
+    # What is passed may be the last that keeps the peer: it is let go after the reading.
+    world = s.world if peeked else _with_error_taken(s, _after_reading(s, s.world, many, flow), many)
+    got = received(s, world, descriptions, peeked=peeked)
     source = _sender(s)
     out, learn = message_out(s, data, source=source, control=got.seen, flags=got.flags)
-    if not peeked:
-        world = _after_reading(s, world, many, flow)
-    return with_name_written(s, Outcome(kind="returns", value=before + many, out=out, world=world, learn=learn), source)
+    return with_name_written(s, Outcome(kind="returns", value=before + many, out=out, world=got.world, learn=learn), source)
+
+
+def _with_error_taken(s: Situation, world: World, many: int) -> World:
+    """A receive that wants more than it found looks for an error then, and takes it, though it gives what it has."""
+    one = world.objects.get(s.socket_id)
+    if not isinstance(one, Socket) or not one.error or not size(s) or many >= _target(s) or _rights(s, many):
+        return world
+    return world.with_object(s.socket_id, errors_cleared(one))
 
 
 def _sender(s: Situation) -> Address | None:
@@ -131,11 +147,9 @@ def _after_reading(s: Situation, world: World, many: int, flow: Flow) -> World:
     )
     world = with_flow(world, s.socket.connection, 1 - s.side, new)
     passed = s.socket.note.get("rights", ())
-    if passed and many:
-        left = tuple(
-            (max(start, new.read), end, () if start < new.read else numbers) for start, end, numbers in passed if end > new.read
-        )
-        left = tuple(entry for entry in left if entry[2])
+    if passed:
+        over = max(new.read, flow.read + 1)
+        left = tuple(entry for entry in passed if entry[0] >= over)
         world = world.with_object(s.socket_id, msgspec.structs.replace(s.socket, note={**s.socket.note, "rights": left}))
     return world
 
@@ -144,7 +158,7 @@ def _giving(s: Situation) -> Iterable[Outcome]:
     flow = s.incoming
     least = min(_there(s), _want(s))
     most = min(_want(s), _up_to_rights(s), flow.under_way)
-    if least == most and not (wants_credentials(s) and most > 1):
+    if least == most and not (wants_credentials(s) and most > 1 and one_writer(s) is None):
         yield _taken(s, least, exact=True)
         return
 
@@ -156,12 +170,27 @@ def _giving(s: Situation) -> Iterable[Outcome]:
     yield msgspec.structs.replace(_taken(s, most, exact=False), value=value, out=None, learn=learn)
 
 
+def _faulting(s: Situation) -> Iterable[Outcome]:
+    """A piece is copied as it was sent, as a whole or not at all; those before it count."""
+    sender, read = s.world.objects.get(s.socket.peer), s.incoming.read
+    note = sender.note if isinstance(sender, Socket) else {}
+    ends = [end - read for end, _ in note.get("pieces", ()) if end > read]
+    whole = max((end for end in ends if end <= writable(s)), default=0)
+    if whole and ends[0] <= whole and "full" not in note:
+        yield _taken(s, whole, exact=True)
+    else:
+        yield Outcome(kind="fails", errno="EFAULT", world=s.world)
+
+
 def _may_be_there(s: Situation) -> bool | None:
     return None if not s.incoming.queued and s.incoming.under_way else False
 
 
-def _copies_nowhere(s: Situation) -> bool:
-    return not _got(s)[0] and unwritable_to(s, _there(s))
+def _copies_nowhere(s: Situation) -> bool | None:
+    if _got(s)[0]:
+        return False
+    # What a call under way may have sent is perhaps there.
+    return unwritable_to(s, _there(s)) or (None if unwritable_to(s, s.incoming.under_way) else False)
 
 
 def _ending(s: Situation) -> Iterable[Outcome]:
@@ -210,7 +239,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.unix-no-urgent", "EINVAL", _urgent, "no urgent data is there", f"{posix} EINVAL", kinds=_KINDS),
         unmodelled(f"{call}.unix-peek-off", peeks_from, "SO_PEEK_OFF is not modelled", kinds=_KINDS),
         fails(f"{call}.unix-unwritable", "EFAULT", _copies_nowhere, "the data cannot be written; it stays", "recv(2) EFAULT",
-              kinds=_KINDS),
+              kinds=_KINDS, gives=_faulting),
         gives(f"{call}.unix-data", _giving, "as much as is there, up to what passes descriptors", f"{posix}; unix(7)", when=_enough,
               kinds=_KINDS),
         gives(f"{call}.unix-may-be-data", _giving, "what a call under way may have sent", posix, when=_may_be_there, kinds=_KINDS),

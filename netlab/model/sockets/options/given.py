@@ -80,9 +80,12 @@ def _interface(s: Situation, name: str) -> bytes:
 def _packed(name: str, members: list[int]) -> bytes:
     limits = {"I": UNSIGNED, "B": 256}
     codes = [code for code in STRUCTURES[name] if code.isalpha()]
-    return struct.pack(
-        STRUCTURES[name], *(one % limits[code] if code in limits else one for one, code in zip(members, codes, strict=True))
-    )
+    wrapped = [one % limits[code] if code in limits else one for one, code in zip(members, codes, strict=True)]
+    raw = b""
+    for part in STRUCTURES[name].split():
+        raw += struct.pack(part, *wrapped[: len(part) - 1])
+        wrapped = wrapped[len(part) - 1 :]
+    return raw
 
 
 def _read_int(value: Given, s: Situation, row: Option) -> Any:
@@ -182,7 +185,7 @@ def _read_group(value: Given, s: Situation, row: Option) -> Any:
     joins = row.name == "IP_ADD_MEMBERSHIP"
     if joins and group[0] >> 4 != _CLASS_D:
         return Refused("EINVAL")
-    if index and index not in s.host.interfaces.values():
+    if joins and index and index not in s.host.interfaces.values():
         return Refused("ENODEV", "device")
     if not index and address == _WILDCARD:
         # The route to the group chooses the interface: which, only its kernel knows.
@@ -204,7 +207,8 @@ def _most_groups(s: Situation) -> int:
 
 
 def _read_sender(value: Given, s: Situation, row: Option) -> Any:
-    """The interface that multicast leaves by, by its address, in struct in_addr, ip_mreq or ip_mreqn (ip(7), IP_MULTICAST_IF)."""
+    """The interface that multicast leaves by: struct in_addr, ip_mreq or ip_mreqn (ip(7), IP_MULTICAST_IF). What is kept is its
+    address as a number and its index, or 0 for none."""
     if s.kind == "tcp" or value.length < INT:
         return Refused("EINVAL", "kind" if s.kind == "tcp" else "value")
     if value.bad:
@@ -212,7 +216,9 @@ def _read_sender(value: Given, s: Situation, row: Option) -> Any:
     raw = value.raw[:4] if value.length < 8 else value.raw[4:8]
     index = integer(value.raw[8:12]) if value.length >= 12 else 0
     known = index in s.host.interfaces.values() if index else _dotted(raw) == _WILDCARD or s.host.owns(_dotted(raw))
-    return integer(raw) if known else Refused("EADDRNOTAVAIL", "device")
+    if not known:
+        return Refused("EADDRNOTAVAIL", "device")
+    return (integer(raw), index) if index or integer(raw) else 0
 
 
 UNSURE = object()

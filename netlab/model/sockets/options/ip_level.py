@@ -13,6 +13,7 @@ from netlab.model.sockets.options.shape import (
     privileged,
     read_only,
     reset_or_within,
+    shared,
     strict_flag,
     sysctl,
     within,
@@ -110,6 +111,11 @@ def _interface(s: Situation, number: int) -> Any:
     return number if index == 0 or index in known else Refused("EADDRNOTAVAIL", "device")
 
 
+def _sender(s: Situation) -> int:
+    kept = s.socket.options.get((_IP, constant("IP_MULTICAST_IF")))
+    return kept[0] if kept else 0
+
+
 def _ports(_: Situation, number: int) -> Any:
     """The lowest port in the lower 16 bits, the highest in the upper ones; 0 is no limit."""
     low, high = number & 0xFFFF, (number >> 16) & 0xFFFF
@@ -119,8 +125,10 @@ def _ports(_: Situation, number: int) -> Any:
 ROWS: tuple[Option, ...] = (
     *flags(_LEVEL, "IP_RECVOPTS IP_RETOPTS IP_PKTINFO IP_RECVERR IP_RECVTTL IP_RECVTOS IP_RECVORIGDSTADDR IP_BIND_ADDRESS_NO_PORT",
            _SOURCE, writes="byte", reads="byte"),
-    option(_LEVEL, "IP_FREEBIND", _SOURCE, writes="some byte", reads="byte", takes=flag),
-    option(_LEVEL, "IP_TRANSPARENT", _SOURCE, writes="some byte", reads="byte", takes=flag, needs=_transparent),
+    option(_LEVEL, "IP_FREEBIND", _SOURCE, writes="some byte", reads="byte", takes=flag,
+           also=shared("IPPROTO_IPV6", "IPV6_FREEBIND")),
+    option(_LEVEL, "IP_TRANSPARENT", _SOURCE, writes="some byte", reads="byte", takes=flag, needs=_transparent,
+           also=shared("IPPROTO_IPV6", "IPV6_TRANSPARENT")),
     option(_LEVEL, "IP_TOS", _SOURCE, writes="byte", reads="byte", takes=_service, also=_priority),
     option(_LEVEL, "IP_TTL", _SOURCE, writes="some byte", reads="byte", takes=_take_time_to_live, shows=_time_to_live),
     option(_LEVEL, "IP_MINTTL", _SOURCE, writes="some byte", reads="byte", takes=within(0, 255)),
@@ -138,7 +146,7 @@ ROWS: tuple[Option, ...] = (
     option(_LEVEL, "IP_LOCAL_PORT_RANGE", _SOURCE, writes="four bytes", reads="byte", takes=_ports),
     option(_LEVEL, "IP_ADD_MEMBERSHIP", _SOURCE, writes="group", reads=""),
     option(_LEVEL, "IP_DROP_MEMBERSHIP", _SOURCE, writes="group", reads=""),
-    option(_LEVEL, "IP_MULTICAST_IF", _SOURCE, writes="sender"),
+    option(_LEVEL, "IP_MULTICAST_IF", _SOURCE, writes="sender", shows=_sender),
     read_only(_LEVEL, "IP_MTU", _SOURCE, shows=path_mtu),
     option(_LEVEL, "IP_OPTIONS", _SOURCE, writes="unmodelled", reads="bytes", default=b""),
 )  # fmt: skip

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from netlab.model.sockets.options.given import UNSURE
 from netlab.model.sockets.options.ip_level import path_mtu
 from netlab.model.sockets.options.shape import (
+    INTERNET,
     Bounds,
     Option,
     Refused,
@@ -13,6 +15,7 @@ from netlab.model.sockets.options.shape import (
     option,
     privileged,
     reset_or_within,
+    shared,
     strict_flag,
     sysctl,
     within,
@@ -20,6 +23,7 @@ from netlab.model.sockets.options.shape import (
 from netlab.model.sockets.situation import Situation
 from netlab.notation.constants import constant
 
+_ICMPV6, _INET = constant("IPPROTO_ICMPV6"), constant("AF_INET")
 _LEVEL = "IPPROTO_IPV6"
 _IPV6 = constant(_LEVEL)
 _SOURCE = "ipv6(7)"
@@ -37,10 +41,11 @@ def _only(s: Situation, number: Any) -> Refused | None:
 
 
 def _only_version_6(s: Situation) -> Any:
-    """bind() to anything but :: and mapped addresses sets it, whatever was asked for (__inet6_bind() in net/ipv6/af_inet6.c)."""
+    """bind() to anything but :: and mapped addresses sets it, whatever was asked for (__inet6_bind() in net/ipv6/af_inet6.c);
+    raw sockets' bind() does not."""
     one = s.socket
     given = one.options.get((_IPV6, constant("IPV6_V6ONLY")), sysctl(s, "net.ipv6.bindv6only", 0))
-    if given or one.local is None or "address" not in one.chosen:
+    if given or s.kind == "raw" or one.local is None or "address" not in one.chosen:
         return given
     if from_accept(s):
         return Bounds(values=(0, 1))
@@ -86,12 +91,27 @@ def _mtu(_: Situation, number: int) -> Any:
     return number if number == 0 or number >= _LEAST_MTU else Refused("EINVAL")
 
 
-def _checksum(_: Situation, number: int) -> Any:
-    """An even offset, or negative for none."""
+def _checksum(s: Situation, number: int) -> Any:
+    """An even offset, or negative for none; ICMPv6's is where RFC 4443 2.1 has it, and nobody moves it (RFC 3542 3.1)."""
+    if s.socket.protocol == _ICMPV6:
+        return Refused("EINVAL")
     return max(number, -1) if number < 0 or not number & 1 else Refused("EINVAL")
 
 
+def _offset(s: Situation) -> int:
+    return 2 if s.socket.protocol == _ICMPV6 else -1
+
+
+def _other_family(s: Situation, number: int) -> Any:
+    """AF_INET, for a peer of IPv4, is not modelled; nothing else is taken."""
+    if number != _INET:
+        return Refused("EINVAL")
+    return Refused("ENOPROTOOPT", "no-option") if s.kind == "raw" else Refused("ENOTCONN", certain=False, otherwise=UNSURE)
+
+
 def _family(s: Situation) -> Any:
+    if s.kind == "raw":
+        return Refused("ENOPROTOOPT", "no-option")
     connected = s.socket.remote is not None and (s.kind != "tcp" or s.socket.state == "ESTABLISHED")
     return constant("AF_INET6") if connected else Refused("ENOTCONN", "state", certain=s.socket.remote is None, otherwise=10)
 
@@ -99,7 +119,8 @@ def _family(s: Situation) -> Any:
 _SIX: dict[str, Any] = {"family": "inet6"}
 
 ROWS: tuple[Option, ...] = (
-    *flags(_LEVEL, "IPV6_RECVERR IPV6_FREEBIND", _SOURCE, **_SIX),
+    *flags(_LEVEL, "IPV6_RECVERR", _SOURCE, **_SIX),
+    *flags(_LEVEL, "IPV6_FREEBIND", _SOURCE, also=shared("IPPROTO_IP", "IP_FREEBIND"), **_SIX),
     *flags(_LEVEL, "IPV6_2292PKTINFO IPV6_RECVPKTINFO IPV6_RECVHOPLIMIT IPV6_RECVHOPOPTS IPV6_RECVRTHDR IPV6_RECVDSTOPTS "
                    "IPV6_RECVPATHMTU IPV6_RECVTCLASS", _ADVANCED, **_SIX),
     option(_LEVEL, "IPV6_V6ONLY", "RFC 3493 5.3; ipv6(7)", takes=flag, needs=_only,
@@ -117,10 +138,10 @@ ROWS: tuple[Option, ...] = (
     option(_LEVEL, "IPV6_AUTOFLOWLABEL", _CORE, writes="loose int", takes=flag, default=1, **_SIX),
     option(_LEVEL, "IPV6_TCLASS", _ADVANCED, takes=_traffic_class, **_SIX),
     option(_LEVEL, "IPV6_MINHOPCOUNT", _CORE, takes=within(0, 255), **_SIX),
-    option(_LEVEL, "IPV6_TRANSPARENT", _CORE, takes=flag, needs=_transparent, **_SIX),
+    option(_LEVEL, "IPV6_TRANSPARENT", _CORE, takes=flag, needs=_transparent, also=shared("IPPROTO_IP", "IP_TRANSPARENT"), **_SIX),
     option(_LEVEL, "IPV6_UNICAST_IF", _CORE, writes="four bytes", takes=_interface, **_SIX),
-    option(_LEVEL, "IPV6_CHECKSUM", _ADVANCED, takes=_checksum, default=-1, kinds=("raw",), **_SIX),
-    option(_LEVEL, "IPV6_ADDRFORM", _SOURCE, writes="unmodelled", shows=_family, kinds=("tcp", "udp"), **_SIX),
+    option(_LEVEL, "IPV6_CHECKSUM", _ADVANCED, takes=_checksum, default=_offset, kinds=("raw",), **_SIX),
+    option(_LEVEL, "IPV6_ADDRFORM", _SOURCE, takes=_other_family, shows=_family, kinds=INTERNET, **_SIX),
 )  # fmt: skip
 
 LEFT_OUT = frozenset(

@@ -3,7 +3,8 @@
 import struct
 import sys
 
-STRUCTURES = {"linger": "=ii", "timeval": "@ll", "ucred": "=iII", "int": "=i", "byte": "=B", "ip_mreq": "!II"}
+STRUCTURES = {"linger": "=ii", "timeval": "@ll", "ucred": "=iII", "int": "=i", "byte": "=B", "ip_mreq": "!II", "ip_mreqn": "!II =i"}
+"""In parts, where byte orders differ."""
 INT, LONG = 4, 8
 LONGEST_NAME = 16  # TCP_CA_NAME_MAX in include/net/tcp.h, IFNAMSIZ in include/uapi/linux/if.h
 POINTER_LENGTH = 16

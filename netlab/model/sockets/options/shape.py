@@ -138,6 +138,12 @@ def reset_or_within(reset: int, least: int, most: int, by: int = -1) -> Takes:
     return take
 
 
+def shared(level: str, name: str) -> Callable[[Situation, Any], Mapping[tuple[int, int], Any]]:
+    """Another option is the same bit of the socket (inet_flags in include/net/inet_sock.h)."""
+    other = constant(level), constant(name)
+    return lambda _, kept: {other: kept}
+
+
 def option(level: str, name: str, source: str, **settings: Any) -> Option:
     """A row, by the constants' names."""
     return Option(level=constant(level), number=constant(name), name=name, source=source, **settings)

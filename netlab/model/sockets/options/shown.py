@@ -41,7 +41,8 @@ def show(s: Situation, row: Option, value: Any) -> Mapping[str, Any]:
     natural = 128 if target == "str" else 0 if target == "NONE" else ROOMS.get(row.reads, INT)
     if isinstance(target, BadPointer):
         natural = POINTER_LENGTH if target.size is None else target.size
-    room = length if isinstance(length, int) else getattr(target, "size", natural) or natural
+    named = getattr(target, "size", None)
+    room = length if isinstance(length, int) else natural if named is None else named
     if row.reads == "address":
         return _address(s, row, value, room)
     if row.reads == "string" and value and room < LONGEST_NAME:
@@ -63,6 +64,9 @@ def show(s: Situation, row: Option, value: Any) -> Mapping[str, Any]:
         told = AtLeast(min(size, _SMALLEST_TCP_INFO), size)
         shown: Out = Message({"state": Exactly(value), "len": told}) if size and form == row.reads else Anything()
         return {"got": (row, Message({"len": told, "value": shown}) if target == "len" else shown)}
+    if raw is None and form == "timeval" and size < ROOMS["timeval"]:
+        # The seconds come first; where they are cut off, so are the bytes that nobody knows.
+        return {"got": (row, Anything())}
     shown = _decoded(form, raw[:size]) if raw is not None else _bounds(value, size) if form == row.reads else Anything()
     return {"got": (row, Message({"len": Exactly(size), "value": shown}) if target == "len" else shown)}
 

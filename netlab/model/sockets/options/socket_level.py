@@ -3,6 +3,7 @@
 from typing import Any
 
 from netlab.model.sockets.objects import Kind
+from netlab.model.sockets.options.memory import LONGEST_NAME
 from netlab.model.sockets.options.shape import (
     ANYTHING,
     INTERNET,
@@ -147,7 +148,8 @@ def _reuse(s: Situation) -> int:
 
 def _peer_name(s: Situation) -> Any:
     one = s.socket
-    if one.remote is None and not one.peer:
+    # A peer at port 0 is none (inet_getname() in net/ipv4/af_inet.c).
+    if (one.remote is None and not one.peer) or (one.remote is not None and one.family != "unix" and one.remote.port == 0):
         return Refused("ENOTCONN", "state")
     return AnAddress(one.remote)
 
@@ -155,7 +157,10 @@ def _peer_name(s: Situation) -> Any:
 def _bound_device(s: Situation) -> Any:
     index = s.socket.options.get((_SOL, constant("SO_BINDTOIFINDEX")), 0)
     names = {number: name for name, number in s.world.hosts[s.socket.host].interfaces.items()}
-    return "" if not index else names.get(index, Refused("ENODEV", "device"))
+    # The room is looked at before the interface is looked for (sock_getbindtodevice() in net/core/sock.c).
+    room = s.args.get("length")
+    short = isinstance(room, int) and room < LONGEST_NAME
+    return "" if not index else names.get(index, Refused("EINVAL") if short else Refused("ENODEV", "device"))
 
 
 def _credentials(s: Situation) -> Any:
@@ -195,8 +200,11 @@ def _zero_copy(s: Situation, number: int) -> Any:
     return strict_flag(s, number)
 
 
-def _busy(s: Situation, number: Any) -> bool:
-    return bool(number <= s.socket.options.get((_SOL, constant("SO_BUSY_POLL")), 0))
+def _busy(s: Situation, number: Any) -> Refused | None:
+    """Raising it needed a capability in the first user namespace up to some kernel, as socket(7) has it; Linux 6.18 asks for none."""
+    if number <= s.socket.options.get((_SOL, constant("SO_BUSY_POLL")), 0):
+        return None
+    return Refused("EPERM", "privilege", certain=False)
 
 
 def _reserve(s: Situation, number: int) -> Any:
@@ -236,7 +244,7 @@ ROWS: tuple[Option, ...] = (
     option(_LEVEL, "SO_PRIORITY", _SOURCE, takes=whole, needs=_needs_net("EPERM", lambda s, number: 0 <= number <= 6)),
     option(_LEVEL, "SO_MARK", _SOURCE, takes=whole, needs=_needs_net("EPERM", lambda s, number: False)),
     option(_LEVEL, "SO_RCVMARK", _CORE, takes=flag, needs=_needs_net("EPERM", lambda s, number: False)),
-    option(_LEVEL, "SO_BUSY_POLL", _SOURCE, takes=within(0, _MOST), needs=_needs_admin("EPERM", _busy)),
+    option(_LEVEL, "SO_BUSY_POLL", _SOURCE, takes=within(0, _MOST), needs=_busy),
     option(_LEVEL, "SO_MAX_PACING_RATE", "socket(7)", takes=whole, writes="long", reads="long", default=-1),
     option(_LEVEL, "SO_INCOMING_CPU", _SOURCE, takes=whole, shows=_incoming_cpu),
     option(_LEVEL, "SO_TXREHASH", _CORE, takes=_rehash_set, shows=_rehash),

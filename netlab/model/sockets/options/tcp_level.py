@@ -78,13 +78,20 @@ def _pingpong(s: Situation) -> Any:
     given = s.socket.options.get((_TCP, constant("TCP_QUICKACK")), 1)
     connection = s.connection
     if connection is None:
-        return given if not _was_connected(s) and (given or s.socket.state == "CLOSED") else Bounds(values=(0, 1))
+        certain = not _was_connected(s) and (given == 1 or s.socket.state == "CLOSED")
+        return max(given, 0) if certain else Bounds(values=(0, 1))
     moved = any(flow.sent or flow.end for flow in connection.flows)
-    return Bounds(values=(0, 1)) if moved or not given else given
+    return Bounds(values=(0, 1)) if moved or given == _OFF_BEFORE else given
 
 
-def _quickly(_: Situation, number: int) -> int:
-    return 1 if number else 0
+_OFF_BEFORE = -1
+
+
+def _quickly(s: Situation, number: int) -> int:
+    """What is switched off before there is a connection may be on again in it."""
+    if number:
+        return 1
+    return 0 if s.connection is not None and s.socket.state == "ESTABLISHED" else _OFF_BEFORE
 
 
 def _clamp(s: Situation, number: int) -> Any:

@@ -11,8 +11,8 @@ _MOST_SEGMENT = 65535  # USHRT_MAX: udp_lib_setsockopt() in net/ipv4/udp.c
 
 
 def _encapsulation(_: Situation, number: int) -> Any:
-    """0 and IPsec's UDP_ENCAP_ESPINUDP; others are for protocols of the kernel."""
-    return number if number in (0, 2) else Refused("ENOPROTOOPT", "name")
+    """0, IPsec's UDP_ENCAP_ESPINUDP, UDP_ENCAP_L2TPINUDP; others are set by the protocols of the kernel themselves."""
+    return number if number in (0, 2, 3) else Refused("ENOPROTOOPT", "name")
 
 
 ROWS: tuple[Option, ...] = (

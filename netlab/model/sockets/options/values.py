@@ -12,6 +12,7 @@ from netlab.notation.constants import constant
 
 _SOCKET = constant("SOL_SOCKET")
 _LINGER = (_SOCKET, constant("SO_LINGER"))
+_MOST = (1 << 31) - 1
 _BUFFERS = {"SO_RCVBUF": (_SOCKET, constant("SO_RCVBUF")), "SO_SNDBUF": (_SOCKET, constant("SO_SNDBUF"))}
 
 
@@ -39,6 +40,16 @@ def buffer_size(one: Socket, name: str) -> int | None:
     """SO_RCVBUF or SO_SNDBUF as setsockopt() fixed it (doubled, socket(7)); None where the kernel chooses."""
     value = one.options.get(_BUFFERS[name])
     return value if isinstance(value, int) else None
+
+
+def buffer_bounds(one: Socket, name: str) -> tuple[int, int] | None:
+    """The least and the most that it may be, where setsockopt() fixed it: more than the kernel allows is cut off, to what nobody
+    knows (net.core.wmem_max and rmem_max, socket(7))."""
+    value = one.options.get(_BUFFERS[name])
+    if value is None or isinstance(value, int):
+        return None if value is None else (value, value)
+    least, most = getattr(value, "least", None), getattr(value, "most", None)
+    return least or 0, _MOST if most is None else most
 
 
 def inherited(listener: Socket) -> Mapping[tuple[int, int], Any]:
