@@ -6,7 +6,6 @@ It is made of what workload/marshal.py says, in the agent's process, so it impor
 import ctypes
 from typing import Any
 
-
 _UNSIGNED = 0xFFFFFFFF
 _ADDRESS_ROOM = 128  # sizeof(struct sockaddr_storage)
 

@@ -45,11 +45,11 @@ def concerned(world: World, process: str, descriptors: tuple[int, ...]) -> tuple
     """The objects behind descriptors, each once; of an epoll set also those that it watches, other sets among them."""
     found: dict[int, None] = {}
     table = world.processes[process].table
-    left = [table[fd].description for fd in reversed(descriptors) if fd in table]
+    left = [table[fd].description for fd in descriptors if fd in table]
     while left:
-        number = world.descriptions[left.pop()].object
+        number = world.descriptions[left.pop(0)].object
         one = world.objects[number]
         if number not in found and isinstance(one, Epoll):
-            left += [description for _, description in reversed(one.watched) if description in world.descriptions]
+            left += [description for _, description in one.watched if description in world.descriptions]
         found[number] = None
     return tuple(found)

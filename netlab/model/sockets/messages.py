@@ -153,7 +153,7 @@ def message_out(
             return address_out(s, source), learning(source)
     found: dict[str, Out] = {"flags": Exactly(flag_names("MSG_", flags | (s.number("flags") & _CMSG_CLOEXEC)))}
     found["control"] = Exactly({}) if control is None else control
-    if isinstance(control, Free) and s.args.get("control") is not None:
+    if isinstance(control, Free) and s.args.get("control") is not None and s.socket.family != "unix":
         # How much comes is not known, so neither is whether the caller's room was enough (MSG_CTRUNC).
         found["flags"] = Free()
     if data is not None and not unreadable(s):

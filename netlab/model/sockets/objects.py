@@ -86,8 +86,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 class Datagram(msgspec.Struct, frozen=True, kw_only=True):
     """One message with its bounds. ``data`` is None where its bytes are not known; ``rights`` are descriptions passed with it.
 
-    ``certain`` is false while it may still be on the way; ``doubtful`` says that it may never come: it is not for this socket, or there
-    was no room. ``sender`` is the id of the UNIX socket that sent it, 0 for any other.
+    ``certain`` is false while it may still be on the way; ``doubtful`` says that it may never come: it is not for this socket, or
+    there was no room. ``sender`` is the id of the UNIX socket that sent it, 0 for any other.
     """
 
     size: int
@@ -116,7 +116,8 @@ class Socket(msgspec.Struct, frozen=True, kw_only=True):
     may name the socket anew), "orphan" (no descriptor refers to it any more: a connection that ends by itself, or is in TIME-WAIT;
     it still holds its port), "used" (it had a connection), "held" (the last data sent may be kept back for a while), "segments"
     (how many sends there were), "heard" (how much the peer had sent when shutdown() was called), "cookie" (a child whose request
-    Linux did not keep), "dissolved" (how often its connection was dissolved).
+    Linux did not keep), "dissolved" (how often its connection was dissolved), "mapped" (it asked for a
+    connection with a v4-mapped address once).
     """
 
     host: str

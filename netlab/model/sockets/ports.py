@@ -61,9 +61,11 @@ def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int =
     """Whether another socket of its kind keeps socket ``number`` from having this address and port; None where a port's number is
     not known, or a socket (inet_bind_conflict() in net/ipv4/inet_connection_sock.c, udp_lib_lport_inuse() in net/ipv4/udp.c).
 
-    UDP asks only the first socket that SO_REUSEADDR does not let pass, by the order of a hash table that is not followed here.
+    UDP asks only the first socket that SO_REUSEADDR does not let pass, the one that was bound last; of IPv6 with SO_REUSEPORT the
+    first one (sk_add_node_rcu() in include/net/sock.h).
     """
-    doubt, taken, welcome = False, False, False
+    doubt, perhaps_shared = False, False
+    asked: list[tuple[Socket, bool]] = []
     for other_number, other in world.objects.items():
         doubt = doubt or isinstance(other, Unknown)
         if not isinstance(other, Socket) or other.kind != one.kind or other_number == number or other.host != one.host:
@@ -73,13 +75,26 @@ def in_use(world: World, number: int, one: Socket, local: Address, *, uid: int =
         same = world.same_port(local.port, other.local.port)
         if same is False or _apart(one, other) or not _overlap(one, local, other):
             continue
-        if _together(one, other, uid):
-            welcome = one.kind == "udp"
-        elif same and not _leaving(world, other_number, other):
-            taken = True
-        else:
+        refuses = not _together(one, other, uid)
+        if same and not _leaving(world, other_number, other):
+            asked.append((other, refuses))
+        elif refuses:
             doubt = True
-    return True if taken and not welcome else None if taken or doubt else False
+        else:
+            perhaps_shared = one.kind == "udp"
+    answers = {refuses for _, refuses in asked}
+    if one.kind == "udp" and len(answers) > 1:
+        return None if doubt or perhaps_shared else _last_bound(asked)
+    if True in answers:
+        return None if perhaps_shared else True
+    return None if doubt else False
+
+
+def _last_bound(asked: list[tuple[Socket, bool]]) -> bool | None:
+    """What the socket says that was bound last; None where that is not known."""
+    if any("since" not in other.note or other.family != "inet" for other, _ in asked):
+        return None
+    return max(asked, key=lambda pair: pair[0].note["since"])[1]
 
 
 def _leaving(world: World, number: int, one: Socket) -> bool:

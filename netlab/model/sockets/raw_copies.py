@@ -81,12 +81,13 @@ def copied(world: World, sender: int, source: str, target: Address, data: bytes)
             continue
         if (other.family == "inet6") != six or not _matches(other, source, target.host):
             continue
-        certain = world.prompt(one.host, owner) and not bound_to_device(other) and other.options.get(_CHECKSUM, -1) < 0
+        doubtful = bool(bound_to_device(other)) or other.options.get(_CHECKSUM, -1) >= 0
         message = Datagram(
             size=len(data) + (0 if six else _HEADER),
             data=data if six else None,
             source=Address(other.domain, source, 0),
-            certain=certain,
+            certain=world.prompt(one.host, owner) and not doubtful,
+            doubtful=doubtful,
         )
         queued = enqueued(other, message)
         if queued is not None:

@@ -59,7 +59,8 @@ def with_port(world: World, number: int) -> World:
         return world
     world = world.copy()
     local = one.local or Address(one.domain, ANY[one.domain])
-    world.objects[number] = msgspec.structs.replace(one, local=msgspec.structs.replace(local, port=-world.fresh()))
+    note = {name: value for name, value in one.note.items() if name != "since"}
+    world.objects[number] = msgspec.structs.replace(one, local=msgspec.structs.replace(local, port=-world.fresh()), note=note)
     return world
 
 
@@ -178,7 +179,7 @@ def delivered(world: World, sender: int, source: Address, target: Address, data:
         return [_told(world, sender, target, ("EHOSTUNREACH", "ENETUNREACH"))]
     prompt = world.prompt(one.host, owner)
     expires = owner != one.host and _may_expire(one)
-    if expires and _wants_errors(one):
+    if expires and _wants_errors(one, target):
         world = _told(world, sender, target, ("EHOSTUNREACH",))
     found = receivers(world, owner, source, target)
     if not found:
@@ -204,9 +205,11 @@ def _may_expire(one: Socket) -> bool:
     return any(isinstance(number, int) and 0 < number < _HOPS for number in hops)
 
 
-def _wants_errors(one: Socket) -> bool:
-    """Whether it asked for all errors: only such a one is told of ICMP "time exceeded" (RFC 1122 3.2.2.4; ip(7), IP_RECVERR)."""
-    return bool(given(one, "IPPROTO_IP", "IP_RECVERR") or given(one, "IPPROTO_IPV6", "IPV6_RECVERR"))
+def _wants_errors(one: Socket, target: Address) -> bool:
+    """Whether it asked for all errors by the target's version of IP: only such a one is told of ICMP "time exceeded" (RFC 1122
+    3.2.2.4; ip(7), IP_RECVERR)."""
+    asked = ("IPPROTO_IP", "IP_RECVERR") if version(target.host) == 4 else ("IPPROTO_IPV6", "IPV6_RECVERR")
+    return bool(given(one, *asked))
 
 
 def _to_all(world: World, source: Address, target: Address, data: bytes) -> World:
@@ -255,16 +258,15 @@ def _to_group(world: World, name: str, source: Address, target: Address, data: b
 
 
 def listens_to_errors(one: Socket, target: Address, world: World) -> bool:
-    """Whether an ICMP error about a datagram to an address is told to its sender: to one that is connected there, or asked for
-    all (ip(7), IP_RECVERR)."""
+    """Whether an ICMP error about a datagram to an address is told to its sender: to one that is connected there, or to nobody and
+    asked for all (ip(7), IP_RECVERR)."""
     own = plain(one.local.host) if one.local is not None else ""
     if ":" in own and own != "::" and version(target.host) == 4:
         # The error is looked up by addresses of IPv4, and the socket's is none.
         return False
-    if _wants_errors(one):
-        return True
     if one.state != "ESTABLISHED" or one.remote is None:
-        return False
+        return _wants_errors(one, target)
+    # Whose error it is, is looked up as for a datagram from there (__udp4_lib_err(), __udp6_lib_err()).
     if plain(one.remote.host) != target.host:
         return False
     # A peer at port 0 stands for all of them.
@@ -291,7 +293,7 @@ def _told(world: World, sender: int, target: Address, errors: tuple[str, ...]) -
     if not listens_to_errors(one, target, world):
         return world
     coming = (*one.note.get("coming", ()), errors)[-4:]
-    note = {**one.note, "coming": coming} | ({"errors": None} if _wants_errors(one) else {})
+    note = {**one.note, "coming": coming} | ({"errors": None} if _wants_errors(one, target) else {})
     return world.with_object(sender, msgspec.structs.replace(one, note=note))
 
 
@@ -324,7 +326,7 @@ def connected(world: World, number: int, host: str, port: int) -> World:
     local = one.local or local_name(one)
     if plain(local.host) in _ANYWHERE:
         local = msgspec.structs.replace(local, host=as_seen_by(one, source, 0).host)
-    note = one.note
+    note = {name: value for name, value in one.note.items() if name not in ("astray", "rerouted")}
     if sends_from_nothing(world.hosts[one.host], one) or (version(plain(local.host)) == 6 and version(host) == 4):
         note = {**note, _APART[version(host)]: source}
     return world.with_object(number, msgspec.structs.replace(one, state="ESTABLISHED", remote=remote, local=local, note=note))

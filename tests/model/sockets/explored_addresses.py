@@ -37,6 +37,15 @@ FOUND: Mapping[str, tuple[tuple[str, ...], str]] = {
         "ENETUNREACH"),
     "nor is it TCP's": (
         (_TCP4, "setsockopt(s, IPPROTO_IP, IP_FREEBIND, 1)", "bind(s, 10.9.9.9:0)", "connect(s, 127.0.0.1:9)"), "ENETUNREACH"),
+    "the mapped wildcard gets what comes by IPv4": (
+        (_UDP6, "bind(s, [::ffff:0.0.0.0]:20024)", 'sendto(s, "x", 0, [::ffff:127.0.0.1]:20024)', "recv(s, buf(1), MSG_DONTWAIT)"),
+        '1 out "x"'),
+    "ICMP's type and code are read before the route is looked for": (
+        ("s = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", "sendto(s, BADPTR[5], 0, 127.255.255.255:0)"), "EFAULT"),
+    "a checksum does not fit into nothing": (
+        (_RAW6, "setsockopt(s, IPPROTO_IPV6, IPV6_CHECKSUM, 2)", 'sendto(s, "", 0, [::1]:0)'), "EINVAL"),
+    "nor ICMPv6's into three bytes": (
+        ("s = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)", 'sendto(s, "abc", 0, [::1]:0)'), "EINVAL"),
     "a raw socket's address goes with its peer": (
         (_RAW4, "bind(s, 127.0.0.1:0)", "connect(s, unspec)", "getsockname(s)"), "0 out 0.0.0.0:0"),
     "and its protocol does not come back": (
@@ -61,6 +70,9 @@ FOUND: Mapping[str, tuple[tuple[str, ...], str]] = {
         (_TCP4, "bind(s, 127.0.0.1:20023)", "listen(s, 1)", "c = socket(AF_INET, SOCK_STREAM, 0)", "connect(c, 127.0.0.1:20023)",
          "a = accept(s)", "shutdown(c, SHUT_RD)", 'write(a, "four")', "shutdown(c, SHUT_WR)", "recv(c, buf(9), MSG_DONTWAIT)"),
         '4 out "four"'),
+    "who asked for IPv4's errors is told of none of IPv6's": (
+        (_UDP6, "setsockopt(s, IPPROTO_IP, IP_RECVERR, 1)", 'sendto(s, "x", 0, [::1]:9)', "recv(s, buf(1), MSG_DONTWAIT)"),
+        "EAGAIN"),
     "IP_FREEBIND and IPV6_FREEBIND are one": (
         (_TCP6, "setsockopt(s, IPPROTO_IP, IP_FREEBIND, 7)", "getsockopt(s, IPPROTO_IPV6, IPV6_FREEBIND)"), "0 out 1"),
     "IPV6_ADDRFORM takes AF_INET alone": ((_RAW6, "setsockopt(s, IPPROTO_IPV6, IPV6_ADDRFORM, 10)"), "EINVAL"),

@@ -66,6 +66,10 @@ FOUND: Mapping[str, tuple[str, str]] = {
         "(a, b) = socketpair(AF_UNIX, SOCK_DGRAM, 0); e = epoll_create1(0); epoll_ctl(e, EPOLL_CTL_ADD, a, EPOLLOUT|EPOLLET);"
         " epoll_wait(e, 8, 0); setsockopt(a, SOL_SOCKET, SO_SNDBUF, 1); epoll_wait(e, 8, 0)",
         ""),
+    "fill_fds() leaves out what a waiting accept() has taken": (
+        "s = socket(AF_UNIX, SOCK_STREAM); bind(s, abstract:n); listen(s, 0); a = accept(s) & as j;"
+        " setrlimit(RLIMIT_NOFILE, 40, 1024); fill_fds()",
+        "35"),
     "an automatic name is cut off where room is short": (
         "(a, b) = socketpair(AF_UNIX, SOCK_DGRAM, 0); setsockopt(b, SOL_SOCKET, SO_PASSCRED, 1); send(b, 'h');"
         " recvfrom(a, buf(5), 0, BUF, 4)",

@@ -106,6 +106,12 @@ SEQUENCES: Mapping[str, tuple[str, ...]] = {
         "sendto(s, buf(6), 0, @A)", "sendto(s, buf(7), 0, @A)", "recvmsg(s, buf(20), MSG_ERRQUEUE)",
         "recvmsg(s, buf(20), MSG_ERRQUEUE)",
     ),
+    "errors kept, of the peer alone": (
+        "b = socket(AF_INET, SOCK_DGRAM)", "bind(b, 127.0.0.1:0)", "A = unused_port(AF_INET, SOCK_DGRAM)",
+        "s = socket(AF_INET, SOCK_DGRAM)", "setsockopt(s, IPPROTO_IP, IP_RECVERR, 1)", "connect(s, @b)", "sendto(s, buf(5), 0, @A)",
+        "getsockopt(s, SOL_SOCKET, SO_ERROR)", "sendto(s, buf(4), 0, @s)", "send(s, buf(3), 0)", "close(b)", "send(s, buf(2), 0)",
+        "recv(s, buf(9), MSG_ERRQUEUE)", "connect(s, unspec)", "sendto(s, buf(1), 0, @A)", "recv(s, buf(9), MSG_ERRQUEUE)",
+    ),
     "packet sockets": (
         "s = socket(AF_PACKET, SOCK_STREAM, 0)", "s = socket(AF_PACKET, SOCK_RAW|SOCK_CLOEXEC, 0)",
         "(a, b) = socketpair(AF_PACKET, SOCK_DGRAM, 0)", "seteuid(65534)", "socket(AF_PACKET, SOCK_RAW, 0)",
@@ -120,6 +126,7 @@ SEQUENCES: Mapping[str, tuple[str, ...]] = {
         "t = socket(AF_INET, SOCK_DGRAM)", "setsockopt(t, SOL_SOCKET, SO_REUSEADDR, 1)",
         "setsockopt(t, SOL_SOCKET, SO_REUSEPORT, 1)", "bind(t, @s)", "u = socket(AF_INET, SOCK_DGRAM)",
         "setsockopt(u, SOL_SOCKET, SO_REUSEPORT, 1)", "bind(u, @s)", "v = socket(AF_INET, SOCK_DGRAM)", "bind(v, @s)",
+        "setsockopt(v, SOL_SOCKET, SO_REUSEADDR, 1)", "bind(v, @s)",
     ),
     "when data came and how much is left": (
         "l = socket(AF_INET, SOCK_STREAM)", "bind(l, 127.0.0.1:0)", "listen(l, 1)", "c = socket(AF_INET, SOCK_STREAM)",

@@ -7,8 +7,10 @@ from model.sockets.explored_addresses import FOUND
 from model.sockets.on_kernel import disagreements
 from model.sockets.worlds import after, allowed, call, done, one_host, two_hosts
 
+from netlab.model.sockets.beginning import with_process
 from netlab.model.sockets.oracle import Oracle
 from netlab.model.sockets.outcomes import Seen
+from netlab.model.sockets.world import Host, World
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -84,3 +86,86 @@ def test_what_reaches_a_set_within_a_set_is_seen_by_the_outer_one() -> None:
         "connect(c, 127.0.0.1:20034)",
     )
     assert allowed(oracle, "epoll_wait(e, 8, 0)") == {"0 out 0", "1 out EPOLLIN"}
+
+
+def test_a_broadcast_that_a_socket_may_not_get_hides_nothing() -> None:
+    oracle = after(
+        two_hosts(certain=False),
+        "server: u = socket(AF_INET, SOCK_DGRAM, 0)",
+        "server: bind(u, 10.0.0.2:20035)",
+        "client: v = socket(AF_INET, SOCK_DGRAM, 0)",
+        "client: setsockopt(v, SOL_SOCKET, SO_BROADCAST, 1)",
+        'client: sendto(v, "one", 0, 10.0.0.255:20035)',
+        'client: sendto(v, "two", 0, 10.0.0.2:20035)',
+        'client: sendto(v, "four", 0, 10.0.0.2:20035)',
+    )
+    assert allowed(oracle, "recv(u, buf(9), MSG_DONTWAIT)", "server") == {'3 out "one"', '3 out "two"', "EAGAIN"}
+
+
+def test_no_reset_comes_to_the_loopback_address_from_another_one_of_the_host() -> None:
+    oracle = after(
+        two_hosts(),
+        "client: s = socket(AF_INET6, SOCK_STREAM|SOCK_NONBLOCK, 0)",
+        "client: bind(s, [::1]:0)",
+        "client: connect(s, [fd00::1]:20036)",
+    )
+    assert allowed(oracle, "connect(s, [fd00::1]:20036)", "client") == {"EALREADY"}
+
+
+def test_a_socket_that_was_connected_to_a_mapped_address_is_not_followed_to_one_of_ipv6() -> None:
+    oracle = after(one_host(), "s = socket(AF_INET6, SOCK_STREAM, 0)", "connect(s, [::ffff:127.0.0.1]:20037)")
+    assert allowed(oracle, "connect(s, [::ffff:127.0.0.1]:20037)") == {"blocks", "ECONNREFUSED"}
+    assert allowed(oracle, "connect(s, [::1]:20037)") is None
+
+
+def test_of_two_calls_that_wait_for_a_connection_one_alone_is_told_why_it_failed() -> None:
+    oracle = after(
+        one_host(),
+        "l = socket(AF_INET, SOCK_STREAM, 0)",
+        "bind(l, 127.0.0.1:20038)",
+        "listen(l, 0)",
+        "c = socket(AF_INET, SOCK_STREAM, 0)",
+        "connect(c, 127.0.0.1:20038)",
+        "s = socket(AF_INET, SOCK_STREAM, 0)",
+    )
+    first, second = (oracle.start("host", call("connect(s, 127.0.0.1:20038)")) for _ in range(2))
+    assert oracle.blocked(first).inconsistency is None
+    assert oracle.blocked(second).inconsistency is None
+    done(oracle, "shutdown(s, SHUT_WR)")
+    assert oracle.returned(first, Seen(result=-1, errno="EPIPE")).judged
+    assert oracle.returned(second, Seen(result=-1, errno="EPIPE")).inconsistency is not None
+
+
+def test_where_a_connected_socket_sends_after_it_kept_data_back_for_somebody_else_is_not_modelled() -> None:
+    oracle = after(
+        one_host(),
+        "s = socket(AF_INET, SOCK_DGRAM, 0)",
+        "connect(s, 127.0.0.1:20039)",
+        'sendto(s, "a", MSG_MORE, 127.0.0.1:20040)',
+        'sendto(s, "b", 0, 127.0.0.1:20040)',
+    )
+    assert allowed(oracle, 'send(s, "c")') is None
+    assert allowed(oracle, 'sendto(s, "c", 0, 127.0.0.1:20040)') == {"1"}
+    assert allowed(after(oracle, "connect(s, 127.0.0.1:20039)"), 'send(s, "c")') == {"1"}
+
+
+def test_connect_that_fails_may_have_forgotten_the_route_to_the_peer() -> None:
+    oracle = after(one_host(), "s = socket(AF_INET, SOCK_DGRAM, 0)", "connect(s, 127.0.0.1:9)")
+    assert allowed(oracle, "getsockopt(s, IPPROTO_IP, IP_MTU)") == {"0 out 65535"}
+    after(oracle, "connect(s, 192.0.2.1:9)")
+    assert allowed(oracle, "getsockopt(s, IPPROTO_IP, IP_MTU)") == {"0 out 65535", "ENOTCONN"}
+
+
+def test_where_the_system_says_so_sockets_of_ipv6_are_for_ipv6_alone() -> None:
+    host = Host(name="host", sysctls={"net.ipv6.bindv6only": "1"})
+    oracle = after(Oracle(with_process(World(hosts={"host": host}), "host", "host")), "s = socket(AF_INET6, SOCK_DGRAM, 0)")
+    assert allowed(oracle, "getsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY)") == {"0 out 1"}
+    assert allowed(oracle, "connect(s, [::ffff:127.0.0.1]:9)") == {"ENETUNREACH"}
+
+
+def test_the_loopback_address_is_no_other_interfaces() -> None:
+    oracle = after(
+        two_hosts(), "client: s = socket(AF_INET6, SOCK_DGRAM, 0)", "client: setsockopt(s, SOL_SOCKET, SO_BINDTOIFINDEX, 2)"
+    )
+    assert allowed(oracle, "bind(s, [::1]:0)", "client") == {"EADDRNOTAVAIL"}
+    assert allowed(oracle, "bind(s, [fd00::1]:0)", "client") == {"0"}

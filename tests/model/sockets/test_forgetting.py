@@ -102,3 +102,17 @@ def test_others_on_the_network_are_not_judged_then() -> None:
     oracle = after(two_hosts(), "client: s = socket(AF_INET, SOCK_STREAM)", "server: t = socket(AF_INET, SOCK_DGRAM)")
     _gave(oracle, 'sendto(s, "x", MSG_FASTOPEN, 10.0.0.2:9)', Seen(result=1), "client")
     assert allowed(oracle, "recv(t, buf(5), MSG_DONTWAIT)", "server") is None
+
+
+def test_a_descriptor_of_a_process_that_came_with_a_message_has_its_number() -> None:
+    oracle = after(one_host(), "(a, b) = socketpair(AF_UNIX, SOCK_DGRAM, 0)", "setsockopt(b, SOL_SOCKET, SO_PASSPIDFD, 1)")
+    after(oracle, 'send(a, "h")')
+    _gave(oracle, "recvmsg(b, buf(5))", Seen(result=1, out={"data": '"h"', "control": {"1/4": "05000000"}}))
+    assert oracle.worlds[0].processes["host"].lowest_free() == 6
+
+
+def test_what_waits_with_something_unknown_is_unknown_at_once() -> None:
+    oracle = after(one_host(), "(s, t) = socketpair(AF_UNIX, SOCK_STREAM, 0)", "setsockopt(s, SOL_SOCKET, SO_PEEK_OFF, 1)")
+    assert allowed(oracle, "poll(t, POLLIN|POLLOUT, 0)") == {"1 out POLLOUT"}
+    _waits(oracle, "recv(s, buf(5), MSG_PEEK)")
+    assert allowed(oracle, "poll(t, POLLIN|POLLOUT, 0)") is None

@@ -27,12 +27,15 @@ from netlab.model.sockets.calls.datagrams_refused import (
     family6,
     from_loopback,
     from_mapped,
+    goes_astray,
     hard_route,
     mixed,
+    named,
     named_connected,
     not_fragmented,
     nowhere4,
     nowhere6,
+    over_ipv4,
     port_zero,
     segmented,
     sending_shut,
@@ -113,6 +116,8 @@ def _keeping(s: Situation) -> Iterable[Outcome]:
     assert isinstance(one, Socket)
     assert where is not None
     note = {**one.note, "cork": ((cork[0] if cork is not None else b"") + content(s), where)}
+    if cork is None and over_ipv4(s):
+        note["astray"] = named(s) and one.state == "ESTABLISHED"
     yield Outcome(kind="returns", value=size(s), world=world.with_object(s.socket_id, msgspec.structs.replace(one, note=note)))
 
 
@@ -136,7 +141,7 @@ def pushed(world: World, number: int, where: Address, data: bytes) -> list[World
 def _sending_rules(call: str) -> tuple[Rule, ...]:
     posix = f"POSIX.1-2024 {call}()"
 
-    def refused(what: str, errno: str, when: Callable[[Situation], bool], says: str, source: str, *, note: str = "") -> Rule:
+    def refused(what: str, errno: str, when: Callable[[Situation], bool | None], says: str, source: str, *, note: str = "") -> Rule:
         return fails(f"{call}.udp-{what}", errno, when, says, source, kinds=_KINDS, gives=failing(errno), note=note)
 
     def dropped(what: str, errno: str, when: Callable[[Situation], bool | None], says: str, source: str) -> Rule:
@@ -159,6 +164,9 @@ def _sending_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.udp-named-connected-posix", "EISCONN", named_connected, "the socket has a peer, and an address is named",
               f"{posix} EISCONN", kinds=_KINDS, may=True, profiles=("posix",), unreached=_ONLY_POSIX),
         unmodelled(f"{call}.udp-controlled", controlled, "what IP makes of control messages is not modelled", kinds=_KINDS),
+        unmodelled(f"{call}.udp-astray", goes_astray,
+                   "after data that was kept back for another address, Linux sends to that one (cork.fl in udp_sendmsg())",
+                   kinds=_KINDS),
         unmodelled(f"{call}.udp-segmented", segmented, "UDP_SEGMENT is not modelled", kinds=_KINDS),
         refused("from-group", "EINVAL", sent_from_group, "from a group nothing is sent", ROUTE, note=MAPPED),
         refused("from-foreign", "ENETUNREACH", sent_from_foreign, "from an address of nobody's nothing is sent", ROUTE),

@@ -80,6 +80,19 @@ def failing(errno: str) -> Callable[[Situation], Iterable[Outcome]]:
     return gives_error
 
 
+def _failing_to_connect(errno: str) -> Callable[[Situation], Iterable[Outcome]]:
+    """It fails, and the route to the peer that there was may be forgotten: sk_dst_reset() in __ip4_datagram_connect()."""
+
+    def gives_error(s: Situation) -> Iterable[Outcome]:
+        world = with_name(s)
+        one = world.objects[s.socket_id]
+        if isinstance(one, Socket) and one.remote is not None:
+            world = world.with_object(s.socket_id, msgspec.structs.replace(one, note={**one.note, "rerouted": True}))
+        yield Outcome(kind="fails", errno=errno, world=world)
+
+    return gives_error
+
+
 def _keeps_back(s: Situation) -> bool:
     """Whether a datagram waits for more: connect() overwrites where it goes (struct inet_cork)."""
     return "cork" in s.socket.note
@@ -193,7 +206,7 @@ def connect_rules(kinds: tuple[str, ...], of: str) -> tuple[Rule, ...]:
     ip4, ip6 = "__ip4_datagram_connect() in net/ipv4/datagram.c", "__ip6_datagram_connect() in net/ipv6/datagram.c"
 
     def refused(what: str, errno: str, when: Callable[[Situation], bool], says: str, source: str, *, note: str = "") -> Rule:
-        return fails(f"connect.{of}-{what}", errno, when, says, source, kinds=kinds, gives=failing(errno), note=note)
+        return fails(f"connect.{of}-{what}", errno, when, says, source, kinds=kinds, gives=_failing_to_connect(errno), note=note)
 
     return (
         unmodelled(f"connect.{of}-kept", _keeps_back, "where a datagram that is kept back goes then is not modelled", kinds=kinds),

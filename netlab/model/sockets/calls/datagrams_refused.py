@@ -223,13 +223,16 @@ def unreachable(s: Situation) -> bool:
     return not is_broadcast(s.host, where.host) and not reached(s.host, where.host)
 
 
-def broadcast_refused(s: Situation) -> bool:
+def broadcast_refused(s: Situation) -> bool | None:
     """Whether it would go to all, and the socket may not send so."""
-    # A connected socket has its route, and nobody looks again.
-    where = target(s) if named(s) else None
+    # A connected socket has its route, and nobody looks again, unless it was forgotten.
+    again = bool(s.socket.note.get("rerouted"))
+    where = target(s) if named(s) or again else None
     if where is None or corked(s) is not None or s.socket.options.get(_BROADCAST):
         return False
-    return is_broadcast(s.host, where.host)
+    if not is_broadcast(s.host, where.host):
+        return False
+    return True if named(s) else None
 
 
 def from_loopback(s: Situation) -> bool:
@@ -272,6 +275,11 @@ def sending_shut(s: Situation) -> bool | None:
 def error_waits(s: Situation) -> bool | None:
     """Whether the call finds an error that came back."""
     return pending_error(s) and looks_back(s)
+
+
+def goes_astray(s: Situation) -> bool:
+    """Whether a connected socket would send by IPv4 to where it sent what it had kept back."""
+    return bool(s.socket.note.get("astray")) and not named(s) and corked(s) is None and over_ipv4(s)
 
 
 def segmented(s: Situation) -> bool:

@@ -12,6 +12,7 @@ from netlab.model.sockets.situation import Situation
 from netlab.notation.constants import constant
 from netlab.notation.values import BadPointer
 
+_V6ONLY = (constant("IPPROTO_IPV6"), constant("IPV6_V6ONLY"))
 _CLOEXEC, _NONBLOCK = constant("SOCK_CLOEXEC"), constant("SOCK_NONBLOCK")
 _FLAGS = _CLOEXEC | _NONBLOCK
 _KINDS_OF_SOCKET = 0xF  # SOCK_TYPE_MASK in include/linux/net.h
@@ -181,13 +182,15 @@ def make_socket(s: Situation) -> Socket:
         # SOCK_RAW is taken for SOCK_DGRAM (unix(7) does not say; unix_create() in net/unix/af_unix.c).
         made = "dgram" if type_ == "raw" else type_
         return Socket(host=host, family=family, type=made, protocol=0, kind=_UNIX_KINDS[type_], note=note)
+    only = family == "inet6" and s.world.hosts[host].sysctls.get("net.ipv6.bindv6only") == "1"
+    options = {_V6ONLY: 1} if only else {}
     if type_ == "raw":
         # Its protocol stands where others have their port (inet_create() in net/ipv4/af_inet.c).
         local = Address(s.number("domain"), "0.0.0.0" if family == "inet" else "::", protocol)
-        return Socket(host=host, family=family, type=type_, protocol=protocol, kind="raw", local=local, note=note)
+        return Socket(host=host, family=family, type=type_, protocol=protocol, kind="raw", local=local, options=options, note=note)
     if type_ == "stream":
-        return Socket(host=host, family=family, type=type_, protocol=_TCP, kind="tcp", note=note)
-    return Socket(host=host, family=family, type=type_, protocol=_UDP, kind="udp", note=note)
+        return Socket(host=host, family=family, type=type_, protocol=_TCP, kind="tcp", options=options, note=note)
+    return Socket(host=host, family=family, type=type_, protocol=_UDP, kind="udp", options=options, note=note)
 
 
 def _status(s: Situation) -> int:

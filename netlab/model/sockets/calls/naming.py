@@ -39,6 +39,7 @@ _FREE = tuple(
         ("IPPROTO_IPV6", "IPV6_FREEBIND"), ("IPPROTO_IPV6", "IPV6_TRANSPARENT"),
     )
 )  # fmt: skip
+_REUSES = tuple((constant("SOL_SOCKET"), constant(name)) for name in ("SO_REUSEADDR", "SO_REUSEPORT"))
 _NO_PORT = (constant("IPPROTO_IP"), constant("IP_BIND_ADDRESS_NO_PORT"))
 _DEVICES = tuple((constant("SOL_SOCKET"), constant(name)) for name in ("SO_BINDTODEVICE", "SO_BINDTOIFINDEX"))
 _V6ONLY = (constant("IPPROTO_IPV6"), constant("IPV6_V6ONLY"))
@@ -132,7 +133,10 @@ def _not_ours6(s: Situation) -> bool:
     host = address_found(s).host
     if is_mapped(host):
         return not _set_free(s, 4) and not is_ours(s.host, plain(host))
-    return host != "::" and not ip_address(host).is_multicast and not _set_free(s, 6) and not s.host.owns(host)
+    index = s.socket.options.get(_DEVICES[1], 0)
+    # An address of the host's own scope is its interface's alone (ipv6_chk_addr() in net/ipv6/addrconf.c).
+    elsewhere = host == "::1" and bool(index) and index != s.host.interfaces.get("lo")
+    return host != "::" and not ip_address(host).is_multicast and not _set_free(s, 6) and (elsewhere or not s.host.owns(host))
 
 
 def _link_local(s: Situation) -> bool:
@@ -208,6 +212,8 @@ def with_name(world: World, number: int, one: Socket, address: Address) -> World
     local = Address(one.domain, address.host, port, scope=address.scope)
     chosen = {name for name, fixed in (("address", address.host not in ("0.0.0.0", "::")), ("port", address.port)) if fixed}
     note = {name: value for name, value in one.note.items() if name != "released"}
+    if one.kind == "udp" and any(one.options.get(key) for key in _REUSES):
+        note["since"] = world.fresh()
     world.objects[number] = msgspec.structs.replace(one, local=local, chosen=frozenset(chosen), note=note)
     return world
 

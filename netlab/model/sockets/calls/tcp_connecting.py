@@ -65,13 +65,15 @@ def _dissolves(s: Situation) -> bool:
     return not s.resumed and _family_given(s, _UNSPEC)
 
 
-def _dissolving(s: Situation) -> Iterable[Outcome]:
-    world = disconnected(s.world, s.socket_id).copy()
-    one = tcp(world, s.socket_id)
+def _dissolved(world: World, number: int) -> World:
+    """Who else waits inside learns by this that the connection is not the same any more (sk_disconnects in include/net/sock.h)."""
+    one = tcp(world, number)
     assert one is not None
-    # Who waits inside learns by this that the connection is not the same any more.
-    world.objects[s.socket_id] = noted(one, dissolved=s.socket.note.get("dissolved", 0) + 1)
-    yield Outcome(kind="returns", world=world)
+    return world.with_object(number, noted(one, dissolved=one.note.get("dissolved", 0) + 1))
+
+
+def _dissolving(s: Situation) -> Iterable[Outcome]:
+    yield Outcome(kind="returns", world=_dissolved(disconnected(s.world, s.socket_id), s.socket_id))
 
 
 def _connected(s: Situation) -> bool:
@@ -110,7 +112,7 @@ def _failing(s: Situation) -> Iterable[Outcome]:
     """The error is told once; then the socket is as if new (sock_error: in __inet_stream_connect())."""
     one = s.socket
     world = s.world.with_object(s.socket_id, replace(one, error=""))
-    yield Outcome(kind="fails", errno=one.error or "ECONNABORTED", world=disconnected(world, s.socket_id))
+    yield Outcome(kind="fails", errno=one.error or "ECONNABORTED", world=_dissolved(disconnected(world, s.socket_id), s.socket_id))
 
 
 def _error_gone(s: Situation) -> bool:
@@ -197,6 +199,10 @@ def _mapped_refused(s: Situation) -> bool:
 def _mapped_mixed(s: Situation) -> bool:
     local = s.socket.local
     return local is not None and is_mapped(local.host) and not is_mapped(_wildcard(s))
+
+
+def _once_mapped(s: Situation) -> bool:
+    return bool(s.socket.note.get("mapped")) and not is_mapped(_wildcard(s))
 
 
 def _nowhere(s: Situation) -> bool:
@@ -337,7 +343,7 @@ def _opening(s: Situation) -> tuple[World, ...]:
             one, state="SYN-SENT", local=Address(one.domain, f"::ffff:{source}" if mapped else source, port),
             remote=Address(one.domain, target, given_address.port, scope=scope), connection=number, error="",
         ),
-        phase="connecting", used=True, released=None, done=None, segments=None,
+        phase="connecting", used=True, released=None, done=None, segments=None, mapped=True if mapped else one.note.get("mapped"),
     )  # fmt: skip
     world.connections[number] = Connection(ends=(s.socket_id, 0), stage="syn")
     return settled(world, number)
@@ -369,8 +375,8 @@ CONNECTING: tuple[Rule, ...] = (
           f"{_POSIX} EISCONN; {_AF_INET}", kinds=KINDS),
     fails("connect.tcp-over", "EINVAL", _over, "the socket was shut down while it was connecting", _AF_INET, kinds=KINDS),
     fails("connect.tcp-busy", "EISCONN", _busy, "the socket listens", _AF_INET, kinds=KINDS, note="POSIX has EOPNOTSUPP"),
-    fails("connect.tcp-dissolved-meanwhile", "EPIPE", _dissolved_meanwhile, "the connection was dissolved while the call waited",
-          _AF_INET, kinds=KINDS),
+    fails("connect.tcp-dissolved-meanwhile", "EPIPE", _dissolved_meanwhile,
+          "the connection was dissolved, or another call told its error, while this one waited", _AF_INET, kinds=KINDS),
     gives("connect.tcp-established", _completing, "the connection is established", _POSIX, when=_completed, kinds=KINDS),
     *(
         fails(f"connect.tcp-failed-{name.lower()}", name, _failed(name), f"the connection could not be opened: {name}",
@@ -400,6 +406,9 @@ CONNECTING: tuple[Rule, ...] = (
           f"{_POSIX} ENETUNREACH; {_TCP4}", kinds=KINDS),
     fails("connect.tcp-mapped-mixed", "EAFNOSUPPORT", _mapped_mixed, "the socket is bound to an IPv4 address, the peer has none",
           _TCP6, kinds=KINDS),
+    unmodelled("connect.tcp-once-mapped", _once_mapped,
+               "a socket that was connected to a mapped address goes on to send by IPv4 (icsk_af_ops in tcp_v6_connect())",
+               kinds=KINDS),
     unmodelled("connect.tcp-source-unknown", _source_unknown, "which of its addresses the host takes is not modelled here",
                kinds=KINDS),
     fails("connect.tcp-same-pair", "EADDRNOTAVAIL", _same_pair, "these two addresses and ports have a connection",

@@ -90,7 +90,8 @@ def path_mtu(s: Situation) -> Any:
     mtu: Any = Bounds(_LEAST_MTU, _LOOPBACK_MTU)
     if s.host.owns(one.remote.host.removeprefix("::ffff:")):
         mtu = _MOST_MTU if one.family == "inet" or one.remote.host.startswith("::ffff:") else _LOOPBACK_MTU
-    forgotten = any(option in one.options for option in _FORGETTING) or (s.kind == "tcp" and one.state != "ESTABLISHED")
+    forgotten = any(option in one.options for option in _FORGETTING) or bool(one.note.get("rerouted"))
+    forgotten |= s.kind == "tcp" and one.state != "ESTABLISHED"
     return Refused("ENOTCONN", "state", certain=False, otherwise=mtu) if forgotten else mtu
 
 

@@ -201,7 +201,7 @@ def _zero_copy(s: Situation, number: int) -> Any:
 
 
 def _busy(s: Situation, number: Any) -> Refused | None:
-    """Raising it needed a capability in the first user namespace up to some kernel, as socket(7) has it; Linux 6.18 asks for none."""
+    """Raising it needed a capability in the first user namespace, as socket(7) has it; Linux 6.18 asks for none."""
     if number <= s.socket.options.get((_SOL, constant("SO_BUSY_POLL")), 0):
         return None
     return Refused("EPERM", "privilege", certain=False)
