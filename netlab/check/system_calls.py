@@ -115,7 +115,7 @@ class _Following:
 
 
 def _beginning(world: World, name: str, host: str) -> World:
-    world = world.with_process(name, Process(host=host, whole=False, handled={}))
+    world = world.with_process(name, Process(host=host, whole=False, limited=False, handled={}))
     if host not in world.hosts:
         world.hosts = {**world.hosts, host: Host(name=host, default=frozenset({4, 6}))}
     return world

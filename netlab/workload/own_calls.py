@@ -38,9 +38,8 @@ def fill_fds() -> tuple[int, int]:
 def fill(fd: int) -> tuple[int, int]:
     """Send until nothing more is taken: until a byte does not go, nor a whole while later."""
     most = size = 1 << 16
-    total, waited, room = 0, False, select.poll()
+    total, waited = 0, False
     data = ctypes.create_string_buffer(size)
-    room.register(fd, select.POLLOUT)
     while True:
         sent = libc.send(fd, data, ctypes.c_size_t(size), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         number = ctypes.get_errno()
@@ -58,6 +57,8 @@ def fill(fd: int) -> tuple[int, int]:
             return total, 0
         else:
             # What TCP has on its way still moves into the receiver's buffer, and makes room here: less than poll() speaks of.
+            room = select.poll()
+            room.register(fd, select.POLLOUT)
             waited = not room.poll(SETTLED)
 
 

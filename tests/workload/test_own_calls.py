@@ -74,6 +74,7 @@ def test_a_filled_socket_takes_not_one_byte_more(tmp_path: Path, kind: str) -> N
         send(a, buf(1), MSG_DONTWAIT) -> EAGAIN
         poll(a, POLLOUT, 0) -> 0
         fill(400) -> EBADF
+        fill(-1) -> EBADF
         """,
     )
 

@@ -18,27 +18,27 @@ def first_world(scenario: Scenario, *, certain: bool) -> World:
     """The world before the first step. ``certain`` as in World: whether what is sent on loopback counts as arrived at once."""
     disturbed = any(link.impair for link in scenario.topology.links) or bool(scenario.refusals)
     others = any(isinstance(step, _OTHERS) for step in scenario.steps)
-    world = world_of(scenario.topology, certain=certain)
+    world = world_of(scenario.topology, certain=certain, limited=certain)
     world.strangers = world.strangers or disturbed or others
     return world
 
 
-def world_of(topology: Topology, *, certain: bool) -> World:
+def world_of(topology: Topology, *, certain: bool, limited: bool = True) -> World:
     """The world of a topology in which nothing has been done yet. It counts as having strangers in it where a node has no kernel's
-    stack, translates, filters, or runs programs from the start."""
+    stack, translates, filters, or runs programs from the start. ``limited``: RLIMIT_NOFILE is surely the usual one."""
     planned = plan(topology)
     hosts = {node.name: _host(node) for node in planned.nodes if node.kind not in ("switch", "peer")}
     strange = any(node.kind in ("peer", "nat") or node.firewall or node.start for node in topology.nodes)
     strange |= any(name in _STRANGE for node in topology.nodes for name, _ in node.sysctls)
     world = World(hosts=hosts, strangers=strange, certain=certain)
     for name in hosts:
-        world = with_process(world, name, name)
+        world = with_process(world, name, name, limited=limited)
     return world
 
 
-def with_process(world: World, name: str, host: str) -> World:
+def with_process(world: World, name: str, host: str, *, limited: bool = True) -> World:
     """One more process, with descriptors 0 to 2 open on something that is no socket."""
-    world = world.with_process(name, Process(host=host))
+    world = world.with_process(name, Process(host=host, limited=limited))
     for _ in _STANDARD:
         world, _ = world.opened(name, File(path="/dev/null"))
     return world

@@ -90,6 +90,8 @@ def touched(world: World, pending: Pending, *, close: bool = False) -> World:
         world = closed(world, process, fd)
     if name == "system":
         _spoil_all(world, process, why)
+    if name == "fill_fds":
+        world.processes[process] = msgspec.structs.replace(world.processes[process], whole=False)
     if name == "interrupt":
         _spoil_waiting(world, process, why)
     return world
@@ -105,7 +107,7 @@ def _may_name(world: World, pending: Pending, arguments: Mapping[str, Argument])
     """Whether the call gave its socket a port before it failed: inet_send_prepare() in net/ipv4/af_inet.c is first."""
     one = world.objects.get(_object(world, pending, arguments.get("fd")))
     unnamed = isinstance(one, Socket) and one.kind == "udp" and (one.local is None or not one.local.port)
-    return unnamed and pending.call.name in ("send", "sendto", "sendmsg", "write", "connect")
+    return unnamed and pending.call.name in ("send", "sendto", "sendmsg", "write", "fill", "connect")
 
 
 def _arguments(world: World, pending: Pending) -> Mapping[str, Argument]:

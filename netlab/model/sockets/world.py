@@ -96,6 +96,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     ``whole`` is false where the table may hold descriptors that nobody told of: the lowest free number is not known then, but for
     those in ``told``, which the next descriptors get; and of what is not in the table only the numbers in ``gone`` are surely free.
     ``handled`` is what a signal does, by name: "ignore", "handle", "default"; ``restarting`` are those handled with SA_RESTART.
+    ``files`` is RLIMIT_NOFILE's soft limit, or the least that it may be where it is not ``limited`` for sure (nobody has told).
     ``umask`` is None until something tells it; so is ``hard``, RLIMIT_NOFILE's hard limit. ``number`` is what getpid() gives, 0
     while nobody has told it.
     """
@@ -110,6 +111,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     others_from: int = 1 << 30
     """From this number on, whoever makes the process' calls for it has descriptors of its own in between."""
     files: int = FILES
+    limited: bool = True
     uid: int = 0
     umask: int | None = None
     restarting: frozenset[str] = frozenset()
@@ -120,6 +122,12 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool = True
     reserved: frozenset[int] = frozenset()
     """Numbers that calls which wait inside have taken already: accept() does before it waits."""
+
+    def beyond(self, number: int) -> bool | None:
+        """Whether a descriptor cannot have this number, for RLIMIT_NOFILE; None where the limit is not known."""
+        if number < self.files:
+            return False
+        return True if self.limited else None
 
     def lowest_free(self, start: int = 0) -> int:
         """The lowest number from ``start`` on that is not open (POSIX dup(), 2.6 File Descriptor Allocation)."""

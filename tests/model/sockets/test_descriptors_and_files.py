@@ -3,8 +3,11 @@
 import pytest
 from model.sockets.worlds import after, allowed, call, done, one_host
 
+from netlab.model.sockets.beginning import with_process
 from netlab.model.sockets.calls.pipes import PAGE, PAGES, emptied, filled
+from netlab.model.sockets.oracle import Oracle
 from netlab.model.sockets.outcomes import Seen
+from netlab.model.sockets.world import Host, World
 
 TCP = "s = socket(AF_INET, SOCK_STREAM, 0)"
 PIPE = "(p, q) = pipe()"
@@ -135,3 +138,30 @@ def test_a_call_that_waits_keeps_what_is_closed_meanwhile() -> None:
     after(oracle, 'write(q, "hello")')
     assert oracle.returned(reading, Seen(result=5, out='"hello"')).inconsistency is None
     assert allowed(oracle, 'write(q, "x")') == {"EPIPE"}, "and now nobody does"
+
+
+@pytest.mark.parametrize(
+    ("step", "outcomes"),
+    [
+        ("t = dup2(s, 1500)", {"fd", "EBADF"}),
+        ("t = dup2(s, 1023)", {"fd"}),
+        ("t = dup2(s, -1)", {"EBADF"}),
+        ("fcntl(s, F_DUPFD, 1500)", {"fd", "EINVAL", "EMFILE"}),
+        ("fill_fds()", None),
+    ],
+)
+def test_what_hangs_on_a_limit_that_nobody_told_is_open(step: str, outcomes: set[str] | None) -> None:
+    hosts = {"host": Host(name="host")}
+    oracle = Oracle(with_process(World(hosts=hosts, certain=False), "host", "host", limited=False))
+    after(oracle, "s = socket(AF_INET, SOCK_STREAM, 0)")
+    assert allowed(oracle, step) == outcomes
+    after(oracle, "setrlimit(RLIMIT_NOFILE, 1024, 1024)")
+    assert len(allowed(oracle, step) or ()) == 1
+
+
+def test_who_fills_all_numbers_up_to_an_unknown_limit_has_none_left() -> None:
+    hosts = {"host": Host(name="host")}
+    oracle = Oracle(with_process(World(hosts=hosts, certain=False), "host", "host", limited=False))
+    after(oracle, "s = socket(AF_INET, SOCK_STREAM, 0)")
+    assert not oracle.returned(oracle.start("host", call("fill_fds()")), Seen(result=19000)).judged
+    assert oracle.returned(oracle.start("host", call("dup(s)")), Seen(result=-1, errno="EMFILE")).inconsistency is None

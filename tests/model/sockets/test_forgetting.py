@@ -116,3 +116,9 @@ def test_what_waits_with_something_unknown_is_unknown_at_once() -> None:
     assert allowed(oracle, "poll(t, POLLIN|POLLOUT, 0)") == {"1 out POLLOUT"}
     _waits(oracle, "recv(s, buf(5), MSG_PEEK)")
     assert allowed(oracle, "poll(t, POLLIN|POLLOUT, 0)") is None
+
+
+def test_what_fails_to_send_may_have_got_a_port_all_the_same() -> None:
+    oracle = after(one_host(), "s = socket(AF_INET6, SOCK_DGRAM, 0)")
+    assert not oracle.returned(oracle.start("host", call("fill(s)")), Seen(result=-1, errno="EDESTADDRREQ")).judged
+    assert allowed(oracle, "bind(s, [::]:4000)") is None

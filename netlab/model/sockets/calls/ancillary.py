@@ -202,7 +202,7 @@ def received(s: Situation, world: World, descriptions: tuple[int, ...], *, peeke
     cloexec = s.flag("MSG_CMSG_CLOEXEC")
     for description in descriptions[:fitting]:
         number = _lowest(table, owner.reserved)
-        if number >= owner.files:
+        if owner.beyond(number):
             break
         table[number] = Descriptor(description, cloexec)
         given.append(number)

@@ -279,9 +279,9 @@ def bad_flags(s: Situation) -> bool:
     return bool(s.number("flags") & ~(constant("SOCK_CLOEXEC") | constant("SOCK_NONBLOCK")))
 
 
-def table_full(s: Situation) -> bool:
+def table_full(s: Situation) -> bool | None:
     """Whether no descriptor is free: looked at before the socket is (__sys_accept4_file() in net/socket.c)."""
-    return s.process.whole and s.process.lowest_free() >= s.process.files
+    return s.process.whole and s.process.beyond(s.process.lowest_free())
 
 
 def accept_errors(of: str, kinds: tuple[str, ...]) -> tuple[Rule, ...]:

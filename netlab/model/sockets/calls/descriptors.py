@@ -32,7 +32,7 @@ _ALL = (*EVERY, NOTHING)
 
 def table_full(s: Situation, start: int = 0) -> bool | None:
     """Whether no descriptor from ``start`` on is free within RLIMIT_NOFILE; None where nobody told of all that are open."""
-    full = s.process.lowest_free(start) >= s.process.files
+    full = s.process.beyond(s.process.lowest_free(start))
     return full if s.process.whole or s.process.told or full else None
 
 
@@ -54,8 +54,8 @@ def _same(s: Situation) -> bool:
     return s.fd == s.number("target")
 
 
-def _out_of_range(s: Situation) -> bool:
-    return not 0 <= s.number("target") < s.process.files
+def _out_of_range(s: Situation) -> bool | None:
+    return s.number("target") < 0 or s.process.beyond(s.number("target"))
 
 
 def _reserved(s: Situation) -> bool:
@@ -88,8 +88,8 @@ def _command(s: Situation) -> int:
 _DUPLICATES = (_COMMANDS["F_DUPFD"], _COMMANDS["F_DUPFD_CLOEXEC"])
 
 
-def _duplicates_too_high(s: Situation) -> bool:
-    return _command(s) in _DUPLICATES and not 0 <= s.number("argument") < s.process.files
+def _duplicates_too_high(s: Situation) -> bool | None:
+    return _command(s) in _DUPLICATES and (s.number("argument") < 0 or s.process.beyond(s.number("argument")))
 
 
 def _duplicates_without_room(s: Situation) -> bool | None:

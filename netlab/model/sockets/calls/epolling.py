@@ -33,8 +33,8 @@ def _no_size(s: Situation) -> bool:
     return s.number("size") <= 0
 
 
-def _table_full(s: Situation) -> bool:
-    return s.process.lowest_free() >= s.process.files
+def _table_full(s: Situation) -> bool | None:
+    return s.process.beyond(s.process.lowest_free())
 
 
 def _created(s: Situation) -> Iterable[Outcome]:

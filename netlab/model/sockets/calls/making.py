@@ -161,8 +161,8 @@ def _raw_without_right(s: Situation) -> bool:
     return _internet(s) and _type(s) == constant("SOCK_RAW") and s.process.uid != 0
 
 
-def _no_two(s: Situation) -> bool:
-    return s.process.lowest_free(s.process.lowest_free() + 1) >= s.process.files
+def _no_two(s: Situation) -> bool | None:
+    return s.process.beyond(s.process.lowest_free(s.process.lowest_free() + 1))
 
 
 def _pair_unwritable(s: Situation) -> bool:

@@ -72,7 +72,11 @@ def _hard_raised(s: Situation) -> bool | None:
 
 def _limited(s: Situation) -> Iterable[Outcome]:
     soft, hard = _limits(s)
-    yield Outcome(kind="returns", world=_changed(s, files=soft, hard=hard))
+    yield Outcome(kind="returns", world=_changed(s, files=soft, hard=hard, limited=True))
+
+
+def _no_limit_known(s: Situation) -> bool:
+    return not s.process.limited
 
 
 def _filled(s: Situation) -> Iterable[Outcome]:
@@ -150,8 +154,8 @@ def _address_kept(s: Situation) -> Iterable[Outcome]:
     yield _saved(s, s.world, local_name(s.socket))
 
 
-def _table_full(s: Situation) -> bool:
-    return s.process.lowest_free() >= s.process.files
+def _table_full(s: Situation) -> bool | None:
+    return s.process.beyond(s.process.lowest_free())
 
 
 def _lowest(s: Situation) -> Iterable[Outcome]:
@@ -212,6 +216,7 @@ ASKED: tuple[Rule, ...] = (
           "raising the hard limit needs CAP_SYS_RESOURCE, and beyond fs.nr_open nobody may",
           "POSIX.1-2024 setrlimit() EPERM; getrlimit(2)", kinds=_NONE),
     gives("setrlimit.set", _limited, "descriptors from this number on cannot be had", "POSIX.1-2024 setrlimit()", kinds=_NONE),
+    unmodelled("fill_fds.unknown", _no_limit_known, "nobody told of the limit: setrlimit() would", kinds=_NONE),
     gives("fill_fds.filled", _filled, "all numbers within RLIMIT_NOFILE are taken", "POSIX.1-2024 open() EMFILE", kinds=_NONE),
     fails("seteuid.none", "EINVAL", _no_user, "there is no such user", "POSIX.1-2024 seteuid() EINVAL", kinds=_NONE),
     fails("seteuid.forbidden", "EPERM", _not_root, "only root may become anybody", "POSIX.1-2024 seteuid() EPERM", kinds=_NONE),

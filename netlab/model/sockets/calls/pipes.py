@@ -91,9 +91,9 @@ def _reader(s: Situation) -> Pipe:
     return other if isinstance(other, Pipe) else Pipe(writes=False)
 
 
-def _no_two(s: Situation) -> bool:
+def _no_two(s: Situation) -> bool | None:
     first = s.process.lowest_free()
-    return s.process.lowest_free(first + 1) >= s.process.files
+    return s.process.beyond(s.process.lowest_free(first + 1))
 
 
 def _pair_unwritable(s: Situation) -> bool:

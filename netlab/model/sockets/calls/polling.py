@@ -47,15 +47,16 @@ def _pairs(s: Situation) -> list[tuple[int, int]] | None:
 
 
 def _poll_pointer(s: Situation) -> bool:
-    return _pairs(s) is None and 0 < _number(s.call.arguments[1]) <= s.process.files
+    many = _number(s.call.arguments[1])
+    return _pairs(s) is None and many > 0 and not s.process.beyond(many - 1)
 
 
-def _poll_many(s: Situation) -> bool:
+def _poll_many(s: Situation) -> bool | None:
     if s.resumed:
         return False
     pairs = _pairs(s)
     many = len(pairs) if pairs is not None else _number(s.call.arguments[1])
-    return not 0 <= many <= s.process.files
+    return many < 0 or s.process.beyond(many - 1)
 
 
 def _polled(s: Situation) -> list[tuple[int, int]] | None:
