@@ -164,7 +164,13 @@ def _read_device(value: Given, s: Situation, row: Option) -> Any:
     if index is None:
         return Refused("ENODEV", "device")
     bound = s.socket.options.get((row.level, constant("SO_BINDTOIFINDEX")), 0)
-    return index if not bound or s.process.uid == 0 else Refused("EPERM", "privilege")
+    return bound_to(s, index) if not bound or s.process.uid == 0 else Refused("EPERM", "privilege")
+
+
+def bound_to(s: Situation, index: int) -> Any:
+    """The interface, unless a connection gets it afterwards: what comes in at another is then answered by a reset."""
+    connected = s.kind == "tcp" and s.socket.connection
+    return Refused("ENODEV", "device", certain=False, otherwise=UNSURE) if index and connected else index
 
 
 def _dotted(raw: bytes) -> str:
@@ -222,7 +228,7 @@ def _read_sender(value: Given, s: Situation, row: Option) -> Any:
 
 
 UNSURE = object()
-"""What is kept where the model cannot say: nothing is known of the socket's memberships then."""
+"""What is kept where the model cannot say: nothing is known of the socket then."""
 _CLASS_D = 0xE  # RFC 1112 section 4
 _WILDCARD = "0.0.0.0"
 _MOST_GROUPS = 20

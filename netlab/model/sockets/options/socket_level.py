@@ -3,6 +3,7 @@
 from typing import Any
 
 from netlab.model.sockets.objects import Kind
+from netlab.model.sockets.options.given import bound_to
 from netlab.model.sockets.options.memory import LONGEST_NAME
 from netlab.model.sockets.options.shape import (
     ANYTHING,
@@ -154,6 +155,10 @@ def _peer_name(s: Situation) -> Any:
     return AnAddress(one.remote)
 
 
+def _bind_to(s: Situation, number: int) -> Any:
+    return bound_to(s, number) if number >= 0 else Refused("EINVAL")
+
+
 def _bound_device(s: Situation) -> Any:
     index = s.socket.options.get((_SOL, constant("SO_BINDTOIFINDEX")), 0)
     names = {number: name for name, number in s.world.hosts[s.socket.host].interfaces.items()}
@@ -253,7 +258,7 @@ ROWS: tuple[Option, ...] = (
                  constant("SO_PEEK_OFF")), -1)),
     option(_LEVEL, "SO_ZEROCOPY", "Documentation/networking/msg_zerocopy.rst", takes=_zero_copy),
     option(_LEVEL, "SO_RESERVE_MEM", _CORE, takes=_reserve),
-    option(_LEVEL, "SO_BINDTOIFINDEX", _CORE, takes=within(0, _MOST), needs=_needs_net("EPERM", lambda s, number: False)),
+    option(_LEVEL, "SO_BINDTOIFINDEX", _CORE, takes=_bind_to, needs=_needs_net("EPERM", lambda s, number: False)),
     option(_LEVEL, "SO_BINDTODEVICE", _SOURCE, writes="device", reads="string", shows=_bound_device),
     option(_LEVEL, "SO_PASSCRED", "unix(7)", **_PASSING),
     option(_LEVEL, "SO_PASSSEC", "unix(7)", **_PASSING),
