@@ -1,6 +1,7 @@
 """Receiving on TCP: recv(), recvfrom(), recvmsg(), read(), in the order of tcp_recvmsg_locked() in net/ipv4/tcp.c.
 
-How much is there is known on loopback, and bounds where it may still be on its way. Urgent data is one byte beside the stream.
+How much is there is known on loopback, and bounds where it may still be on its way. What a call finds is in tcp_reading.py,
+urgent data in tcp_urgent.py.
 """
 
 from collections.abc import Iterable
@@ -9,11 +10,11 @@ from typing import Any
 import msgspec
 
 from netlab.model.sockets.addresses import unwritable, wants_address
-from netlab.model.sockets.calls.tcp_records import with_flow
+from netlab.model.sockets.calls.tcp_reading import Got, control_of, inline, reader, so_far, stretch, taken, wanted, with_incoming
 from netlab.model.sockets.calls.tcp_sending import ERRORS
+from netlab.model.sockets.calls.tcp_urgent import urgent_rules
 from netlab.model.sockets.messages import (
     RECEIVES,
-    Free,
     limit,
     message_out,
     sayable,
@@ -23,9 +24,8 @@ from netlab.model.sockets.messages import (
     with_name_written,
     writable,
 )
-from netlab.model.sockets.objects import Flow
 from netlab.model.sockets.options.values import given
-from netlab.model.sockets.outcomes import Between, Out, Outcome, Seen
+from netlab.model.sockets.outcomes import Between, Outcome, Seen
 from netlab.model.sockets.rules import Guard, Rule, fails, gives, unmodelled
 from netlab.model.sockets.situation import Situation
 from netlab.model.sockets.world import World
@@ -34,109 +34,12 @@ from netlab.notation.printing import print_bytes
 
 KINDS = ("tcp",)
 _SOURCE = "tcp_recvmsg_locked() in net/ipv4/tcp.c"
-_URGENT = "tcp_recv_urg() in net/ipv4/tcp.c"
-_OOB = 1
-_TRUNC = 0x20
 _TICK = 10_000_000
 
-_INLINE = (constant("SOL_SOCKET"), constant("SO_OOBINLINE"))
 _LOWAT = (constant("SOL_SOCKET"), constant("SO_RCVLOWAT"))
 _REPAIR = (constant("IPPROTO_TCP"), constant("TCP_REPAIR"))
-_CONTROLLED = (
-    *((constant("SOL_SOCKET"), constant(name)) for name in ("SO_TIMESTAMP", "SO_TIMESTAMPNS", "SO_TIMESTAMPING")),
-    (constant("IPPROTO_TCP"), constant("TCP_INQ")),
-)
 
 replace = msgspec.structs.replace
-
-
-class View(msgspec.Struct, frozen=True):
-    """What a call finds: the flow that it reads from, and the least and the most that there is up to the mark, or the end."""
-
-    flow: Flow
-    least: int
-    most: int
-
-
-class Got(msgspec.Struct, frozen=True):
-    """What a call that blocks has received so far: how much, and the bytes, None where they are not known.
-
-    ``dissolved`` is how often the socket's connection had been dissolved when it began.
-    """
-
-    many: int = 0
-    data: bytes | None = b""
-    dissolved: int = 0
-
-
-def inline(s: Situation) -> bool:
-    """SO_OOBINLINE."""
-    return bool(s.socket.options.get(_INLINE))
-
-
-def _control(s: Situation) -> Out | None:
-    """What comes as control messages: when the data came, and how much is left (tcp_recvmsg() in net/ipv4/tcp.c, TCP_INQ)."""
-    return Free() if any(s.socket.options.get(key) for key in _CONTROLLED) else None
-
-
-def _got(s: Situation) -> Got:
-    return s.note if isinstance(s.note, Got) else Got(dissolved=s.socket.note.get("dissolved", 0))
-
-
-def at_mark(flow: Flow) -> Flow:
-    """The flow for a reader who does not take the urgent byte in line and stands at the mark: it is skipped (tcp(7))."""
-    if flow.urgent is None or flow.urgent != flow.read:
-        return flow
-    return taken(flow, 1)
-
-
-def taken(flow: Flow, many: int) -> Flow:
-    """The flow after so many bytes were read."""
-    read = flow.read + many
-    return replace(
-        flow, read=read, arrived=max(flow.arrived, read), data=None if flow.data is None else flow.data[many:], full=False,
-        urgent=None if flow.urgent is not None and flow.urgent < read else flow.urgent,
-        urgent_read=flow.urgent_read and flow.urgent is not None and flow.urgent >= read,
-    )  # fmt: skip
-
-
-def _view(s: Situation) -> View:
-    """Found once a call: its rules ask again and again."""
-    if not isinstance(s.found, View):
-        s.found = _look(s)
-    return s.found
-
-
-def _reader(s: Situation) -> Flow:
-    """What the call reads from: the flow, past an urgent byte that it does not take."""
-    return _view(s).flow
-
-
-def _stretch(s: Situation) -> tuple[int, int]:
-    """The least and the most that there is to read up to the mark, or the end."""
-    view = _view(s)
-    return view.least, view.most
-
-
-def _look(s: Situation) -> View:
-    flow = s.incoming
-    if flow.urgent is None or size(s) == 0:
-        return View(flow, flow.queued, flow.under_way)
-    peeks, whole = s.flag("MSG_PEEK"), inline(s)
-    flow = flow if whole or peeks else at_mark(flow)
-    least, most = flow.queued, flow.under_way
-    if flow.urgent is not None and flow.urgent >= flow.read:
-        ahead = flow.urgent - flow.read
-        if ahead == 0 and peeks and not whole:
-            # Looking, it skips the urgent byte as reading does.
-            least, most = max(least - 1, 0), max(most - 1, 0)
-        elif ahead:
-            least, most = min(least, ahead), min(most, ahead)
-    return View(flow, least, most)
-
-
-def _want(s: Situation) -> int:
-    return size(s) - _got(s).many
 
 
 def _target(s: Situation) -> int:
@@ -159,7 +62,7 @@ def _read_nothing(s: Situation) -> bool:
 
 
 def _dissolved(s: Situation) -> bool:
-    return s.resumed and not _got(s).many and _got(s).dissolved != s.socket.note.get("dissolved", 0)
+    return s.resumed and not so_far(s).many and so_far(s).dissolved != s.socket.note.get("dissolved", 0)
 
 
 def _woken(s: Situation) -> bool | None:
@@ -187,85 +90,20 @@ def _listening(s: Situation) -> bool:
     return s.socket.state == "LISTEN"
 
 
-# Urgent data
-
-
-def _out_of_band(s: Situation) -> bool:
-    return s.flag("MSG_OOB")
-
-
-def _mark(s: Situation) -> int | None:
-    """Where the urgent byte is, if the reader has not passed it; it may not have arrived yet."""
-    return s.incoming.urgent
-
-
-def _no_urgent(s: Situation) -> bool | None:
-    if not _out_of_band(s):
-        return False
-    mark = _mark(s)
-    if inline(s) or mark is None or s.incoming.urgent_read:
-        return True
-    return False if mark < s.incoming.arrived else None
-
-
-def _urgent_unconnected(s: Situation) -> bool:
-    return _out_of_band(s) and s.socket.state == "CLOSED" and not s.socket.note.get("done")
-
-
-def _urgent_on_its_way(s: Situation) -> bool | None:
-    mark = _mark(s)
-    if not _out_of_band(s) or mark is None:
-        return False
-    return False if mark < s.incoming.arrived else None
-
-
-def _urgent_unwritable(s: Situation) -> bool:
-    return _out_of_band(s) and unreadable(s)
-
-
-def _urgent_left(s: Situation) -> World:
-    flow = s.incoming
-    if s.flag("MSG_PEEK"):
-        return s.world
-    return _with_incoming(s, replace(flow, urgent_read=True, arrived=max(flow.arrived, (_mark(s) or 0) + 1)))
-
-
-def _urgent_fault(s: Situation) -> Iterable[Outcome]:
-    yield Outcome(kind="fails", errno="EFAULT", world=_urgent_left(s))
-
-
-def _urgent_given(s: Situation) -> Iterable[Outcome]:
-    flow, mark = s.incoming, _mark(s) or 0
-    room = 1 if size(s) else 0
-    data = None if flow.data is None else flow.data[mark - flow.read : mark - flow.read + room]
-    out, learn = message_out(s, data, flags=_OOB | (0 if room else _TRUNC), control=_control(s))
-    yield Outcome(kind="returns", value=room, out=out, learn=learn, world=_urgent_left(s))
-
-
-# The stream
-
-
-def _with_incoming(s: Situation, flow: Flow) -> World:
-    connection = s.connection
-    if connection is None:
-        return s.world
-    return s.world.with_connection(s.socket.connection, with_flow(connection, 1 - s.side, flow))
-
-
 def _some(s: Situation) -> bool | None:
     """Whether there is something to read, or some was; None where it may still be on its way."""
-    if _got(s).many:
+    if so_far(s).many:
         return True
-    least, most = _stretch(s)
+    least, most = stretch(s)
     return True if least else (None if most else False)
 
 
 def _unwritable(s: Situation) -> bool | None:
-    if not unreadable(s) or s.flag("MSG_TRUNC") or _got(s).many:
+    if not unreadable(s) or s.flag("MSG_TRUNC") or so_far(s).many:
         return False
     if not writable(s):
         return _some(s)
-    least, most = (min(bound, _want(s)) for bound in _stretch(s))
+    least, most = (min(bound, wanted(s)) for bound in stretch(s))
     return True if least > writable(s) else None if most > writable(s) else False
 
 
@@ -273,7 +111,7 @@ def _faulting(s: Situation) -> Iterable[Outcome]:
     """A segment is copied as a whole or not at all; those before it count."""
     yield Outcome(kind="fails", errno="EFAULT", world=s.world)
     if writable(s):
-        yield _given(s, _got(s), 1, writable(s))
+        yield _given(s, so_far(s), 1, writable(s))
 
 
 class Prefix(msgspec.Struct, frozen=True):
@@ -294,8 +132,8 @@ class Prefix(msgspec.Struct, frozen=True):
 
 def _reading(s: Situation) -> Iterable[Outcome]:
     """What is there is given; a call that waits for more keeps it until then."""
-    got, want = _got(s), _want(s)
-    least, most = _stretch(s)
+    got, want = so_far(s), wanted(s)
+    least, most = stretch(s)
     least, most = min(least, want), min(most, want)
     least = max(least, 1 - got.many) if want else 0
     whole = size(s)
@@ -323,19 +161,21 @@ def _may_sleep_on(s: Situation, least: int) -> bool:
     """Whether a call that took part of what it wants may not be woken by the rest: what is new is less than SO_RCVLOWAT
     (tcp_data_ready() in net/ipv4/tcp_input.c)."""
     low = s.socket.options.get(_LOWAT, 1)
-    return s.resumed and _got(s).many > 0 and not (isinstance(low, int) and least >= low)
+    return s.resumed and so_far(s).many > 0 and not (isinstance(low, int) and least >= low)
 
 
 def _to_mark(s: Situation) -> int | None:
     """How much there is before an urgent byte that may have come, at which reading stops."""
-    flow = _reader(s)
+    flow = reader(s)
     return flow.urgent - flow.read if flow.urgent is not None and flow.urgent >= flow.read else None
 
 
 def _stops_at_mark(s: Situation, least: int) -> bool:
     """Reading stops before an urgent byte when it has something (tcp(7))."""
-    flow = _reader(s)
-    return flow.urgent is not None and flow.urgent == flow.read + least and least + _got(s).many > 0 and flow.arrived > flow.urgent
+    flow = reader(s)
+    return (
+        flow.urgent is not None and flow.urgent == flow.read + least and least + so_far(s).many > 0 and flow.arrived > flow.urgent
+    )
 
 
 def _with_more(s: Situation, got: Got, many: int) -> Got:
@@ -344,7 +184,7 @@ def _with_more(s: Situation, got: Got, many: int) -> Got:
 
 
 def _data(s: Situation, many: int) -> bytes | None:
-    flow = _reader(s)
+    flow = reader(s)
     if flow.data is None:
         return None
     skipped = 1 if s.flag("MSG_PEEK") and not inline(s) and flow.urgent == flow.read else 0
@@ -355,21 +195,21 @@ def _world_after(s: Situation, many: int) -> World:
     if s.flag("MSG_PEEK"):
         flow = s.incoming
         seen = flow.read + many
-        return s.world if flow.arrived >= seen else _with_incoming(s, replace(flow, arrived=seen))
-    flow = taken(_reader(s), many)
+        return s.world if flow.arrived >= seen else with_incoming(s, replace(flow, arrived=seen))
+    flow = taken(reader(s), many)
     if many and not flow.under_way and s.outgoing.sent == 0:
         # Who only listens acknowledges what it has read (tcp_cleanup_rbuf()).
         flow = replace(flow, acked=flow.read)
-    return _with_incoming(s, flow)
+    return with_incoming(s, flow)
 
 
 def _given(s: Situation, got: Got, least: int, most: int) -> Outcome:
     data = _with_more(s, got, most).data
     cut = s.flag("MSG_TRUNC") or data is None
     if least == most:
-        out, learn = message_out(s, None if cut else data, control=_control(s))
+        out, learn = message_out(s, None if cut else data, control=control_of(s))
         return Outcome(kind="returns", value=got.many + least, out=out, learn=learn, world=_world_after(s, least))
-    out, _ = message_out(s, None, control=_control(s))
+    out, _ = message_out(s, None, control=control_of(s))
 
     def learn_number(_: World, seen: Seen) -> World:
         return _world_after(s, max(min(seen.result - got.many, most), 0))
@@ -383,9 +223,8 @@ def _given(s: Situation, got: Got, least: int, most: int) -> Outcome:
 
 def _skipping(s: Situation) -> World:
     """The world after a call that gives nothing: it skips an urgent byte all the same."""
-    flow = s.incoming
-    reader = _reader(s)
-    return s.world if reader is flow else _with_incoming(s, reader)
+    flow = reader(s)
+    return s.world if flow is s.incoming else with_incoming(s, flow)
 
 
 def _done(s: Situation) -> bool:
@@ -393,7 +232,7 @@ def _done(s: Situation) -> bool:
 
 
 def _nothing_more(s: Situation) -> Iterable[Outcome]:
-    out, learn = message_out(s, b"", control=_control(s))
+    out, learn = message_out(s, b"", control=control_of(s))
     yield Outcome(kind="returns", value=0, out=out, learn=learn, world=_skipping(s))
 
 
@@ -423,14 +262,14 @@ def _never_waits(s: Situation) -> bool:
 
 def _again(s: Situation) -> Iterable[Outcome]:
     yield Outcome(kind="fails", errno="EAGAIN", world=_skipping(s))
-    if _reader(s) is not s.incoming and s.incoming.arrived <= s.incoming.read:
+    if reader(s) is not s.incoming and s.incoming.arrived <= s.incoming.read:
         # The urgent byte that it would skip may not be here yet.
         yield Outcome(kind="fails", errno="EAGAIN", world=s.world)
 
 
 def _waiting(s: Situation) -> Iterable[Outcome]:
     world = _skipping(s)
-    yield Outcome(kind="blocks", world=world, note=_got(s))
+    yield Outcome(kind="blocks", world=world, note=so_far(s))
     longest = limit(s)
     if longest is not None:
         yield Outcome(kind="fails", errno="EAGAIN", world=world, least=max(longest - _TICK, 0))
@@ -440,8 +279,8 @@ def _unknown_and_untold(s: Situation) -> bool:
     """Whether the call fails after it has taken data, of which nobody knows how much."""
     if s.call.name != "recvfrom" or not wants_address(s) or not unwritable(s, None):
         return False
-    least, most = _stretch(s)
-    return min(least, _want(s)) != min(most, _want(s))
+    least, most = stretch(s)
+    return min(least, wanted(s)) != min(most, wanted(s))
 
 
 def _told_to_nobody(rule: Rule) -> Rule:
@@ -473,15 +312,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
         fails(f"{call}.tcp-error-queue", "EAGAIN", _error_queue, "the error queue is empty",
               "recv(2), MSG_ERRQUEUE; ip(7), IP_RECVERR", kinds=KINDS),
         fails(f"{call}.tcp-listening", "ENOTCONN", _listening, "the socket listens", f"{posix} ENOTCONN; {_SOURCE}", kinds=KINDS),
-        fails(f"{call}.tcp-no-urgent", "EINVAL", _no_urgent, "there is no urgent data, it was read, or it is in line",
-              f"recv(2), MSG_OOB; {_URGENT}", kinds=KINDS),
-        fails(f"{call}.tcp-urgent-unconnected", "ENOTCONN", _urgent_unconnected, "the connection was reset", _URGENT, kinds=KINDS),
-        fails(f"{call}.tcp-urgent-on-its-way", "EAGAIN", _urgent_on_its_way, "urgent data was announced and is not here yet",
-              f"tcp(7); {_URGENT}", kinds=KINDS),
-        fails(f"{call}.tcp-urgent-unwritable", "EFAULT", _urgent_unwritable, "the buffer cannot be written; the byte is gone",
-              f"recv(2) EFAULT; {_URGENT}", kinds=KINDS, gives=_urgent_fault),
-        gives(f"{call}.tcp-urgent", _urgent_given, "the urgent byte is given, and stays in its place in the stream as a mark",
-              f"{posix}; tcp(7); {_URGENT}", when=_out_of_band, kinds=KINDS),
+        *urgent_rules(call),
         fails(f"{call}.tcp-unwritable", "EFAULT", _unwritable, "the buffer cannot be written; the data stays", "recv(2) EFAULT",
               kinds=KINDS, gives=_faulting),
         gives(f"{call}.tcp-data", _reading, "what is there is given, up to an urgent byte", f"{posix}; {_SOURCE}", when=_some,
@@ -502,7 +333,7 @@ def _receiving_rules(call: str) -> tuple[Rule, ...]:
 
 
 def _nothing_read(s: Situation) -> Iterable[Outcome]:
-    out, learn = message_out(s, b"", control=_control(s))
+    out, learn = message_out(s, b"", control=control_of(s))
     yield Outcome(kind="returns", value=0, out=out, learn=learn, world=s.world)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from netlab.model.sockets.objects import Connection, Socket
 from netlab.model.sockets.options.memory import (
     INT,
     LONG,
@@ -169,8 +170,16 @@ def _read_device(value: Given, s: Situation, row: Option) -> Any:
 
 def bound_to(s: Situation, index: int) -> Any:
     """The interface, unless a connection gets it afterwards: what comes in at another is then answered by a reset."""
-    connected = s.kind == "tcp" and s.socket.connection
-    return Refused("ENODEV", "device", certain=False, otherwise=UNSURE) if index and connected else index
+    connection = s.connection if s.kind == "tcp" else None
+    if not index or connection is None or (index == s.host.interfaces.get("lo") and _both_here(s, connection)):
+        return index
+    return Refused("ENODEV", "device", certain=False, otherwise=UNSURE)
+
+
+def _both_here(s: Situation, connection: Connection) -> bool:
+    """Whether both ends of a connection are on the socket's host, so that its segments come in at the loopback interface."""
+    ends = [s.world.objects.get(end) for end in connection.ends]
+    return all(isinstance(one, Socket) and one.host == s.socket.host for one in ends)
 
 
 def _dotted(raw: bytes) -> str:
