@@ -91,7 +91,7 @@ def test_differences_are_told_with_their_place() -> None:
 
 
 @pytest.mark.netns
-@pytest.mark.parametrize("name", ["line-4", "star-33"])
+@pytest.mark.parametrize("name", ["line-4", pytest.param("star-33", marks=pytest.mark.proof)])
 def test_netlab_builds_what_the_reference_builds(name: str, tmp_path: Path) -> None:
     """Links, addresses, routes, neighbours, offloads and sysctls of every node; a star of 33 has permanent neighbours."""
     if os.geteuid() != 0:

@@ -71,6 +71,7 @@ def test_without_bpf_a_transition_is_inconclusive() -> None:
     assert netlab("run", scenario, "--allow-inconclusive", unprivileged=True).returncode == 0
 
 
+@pytest.mark.proof  # ci.model_both_ways shows all of it
 def test_an_unprivileged_user_proves_most_of_the_model() -> None:
     # Its core; python -m ci.model_both_ways, a part of make proof, has all of the model.
     done = netlab("conform", "--core", "--jobs", "4", unprivileged=True)

@@ -124,6 +124,7 @@ class TestRun:
         )
         pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=3)
 
+    @pytest.mark.proof  # ci.two_hundred shows it with two hundred files
     def test_workers_do_not_get_in_each_others_way(self, pytester: pytest.Pytester) -> None:
         scenario(pytester, **{f"refused{number}": REFUSED for number in range(4)})
         pytester.runpytest_subprocess("-n", "2").assert_outcomes(passed=4)

@@ -66,7 +66,7 @@ def paused(folder: Path, *options: str, rootless: bool = False) -> "Iterator[tup
             run.kill()
 
 
-@pytest.mark.parametrize("rootless", [False, True], ids=["own", "rootless"])
+@pytest.mark.parametrize("rootless", [pytest.param(False, marks=pytest.mark.proof), True], ids=["own", "rootless"])
 @pytest.mark.parametrize("name", ["test_it.py", "it.scenario.yaml"])
 def test_others_enter_the_lab_until_enter(open_folder: Path, name: str, rootless: bool) -> None:
     (open_folder / name).write_text(TESTS if name.endswith("py") else SCENARIO)

@@ -51,7 +51,7 @@ def sleeping(seconds: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("rootless", [False, True], ids=["own", "rootless"])
+@pytest.mark.parametrize("rootless", [False, pytest.param(True, marks=pytest.mark.proof)], ids=["own", "rootless"])
 def test_a_worker_that_is_killed_leaves_nothing(open_folder: Path, rootless: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     (open_folder / "test_it.py").write_text(KILLED)
     seconds = str(10**8 + secrets.randbelow(10**8))

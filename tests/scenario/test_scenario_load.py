@@ -338,7 +338,7 @@ def test_whatever_a_file_says_it_loads_or_is_the_users_error(load: Load, topolog
         assert scenario.steps
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 2000), cut=st.integers(0, 40), text=st.text(max_size=5) | WORDS)
 def test_a_damaged_file_loads_or_is_the_users_error(load: Load, at: int, cut: int, text: str) -> None:
     original = CLAIMS[0].read_text()
